@@ -1,0 +1,35 @@
+package catalogue_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/millrace/millrace/shared/catalogue"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTableIsConsistent(t *testing.T) {
+	t.Parallel()
+	names, queues := map[string]bool{}, map[string]bool{}
+	mux := http.NewServeMux() // panics when two routes conflict
+	for _, f := range catalogue.Functions() {
+		require.False(t, names[f.Name], f.Name)
+		names[f.Name] = true
+		require.NotEmpty(t, f.Summary, f.Name)
+		require.NotEmpty(t, f.Sample, f.Name)
+		require.Positive(t, f.Timeout, f.Name)
+		require.Positive(t, f.MemoryMB, f.Name)
+		require.Equal(t, f.Kind == catalogue.HTTP, len(f.Routes) > 0, f.Name)
+		require.Equal(t, f.Kind == catalogue.Queue, len(f.Queues) > 0, f.Name)
+		require.Equal(t, f.Kind == catalogue.Schedule, f.Every > 0, f.Name)
+		for _, r := range f.Routes {
+			mux.Handle(r.Pattern(), http.NotFoundHandler())
+		}
+		for _, q := range f.Queues {
+			require.False(t, queues[q], q)
+			queues[q] = true
+		}
+	}
+	require.True(t, queues[catalogue.RunQueue("team")])
+	require.True(t, queues[catalogue.RunQueue("anything else")])
+}

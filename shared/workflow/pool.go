@@ -1,0 +1,107 @@
+package workflow
+
+import (
+	"github.com/millrace/millrace/shared/workflow/value"
+)
+
+// Pool holds the variables of one run. It is not safe for concurrent writes:
+// the engine alone writes, between node executions; nodes read a snapshot that
+// does not change while they run (see Snapshot).
+type Pool struct {
+	scopes  map[string]map[string]any
+	secrets map[string]bool // names of env variables whose text is masked in logs
+	shared  map[string]bool // scopes whose map is shared with a snapshot
+}
+
+// NewPool returns an empty pool.
+func NewPool() *Pool {
+	return &Pool{scopes: map[string]map[string]any{}, secrets: map[string]bool{}, shared: map[string]bool{}}
+}
+
+// Set stores a variable.
+func (p *Pool) Set(node, name string, v any) {
+	scope, ok := p.scopes[node]
+	if !ok || p.shared[node] {
+		fresh := make(map[string]any, len(scope)+1)
+		for k, x := range scope {
+			fresh[k] = x
+		}
+		p.scopes[node] = fresh
+		delete(p.shared, node)
+		scope = fresh
+	}
+	scope[name] = v
+}
+
+// SetAll stores every member of o as a variable of the node.
+func (p *Pool) SetAll(node string, o *value.Object) {
+	for k, v := range o.All() {
+		p.Set(node, k, v)
+	}
+}
+
+// Remove forgets every variable of a node.
+func (p *Pool) Remove(node string) {
+	delete(p.scopes, node)
+	delete(p.shared, node)
+}
+
+// MarkSecret makes Secrets return the environment variable's value.
+func (p *Pool) MarkSecret(envName string) { p.secrets[envName] = true }
+
+// Secrets returns the values of the secret environment variables; whoever
+// stores or logs text masks them (see value.Log in request texts).
+func (p *Pool) Secrets() []string {
+	var out []string
+	for name := range p.secrets {
+		if s, ok := p.scopes[ScopeEnvironment][name].(string); ok && s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Get resolves a selector: the variable, then object keys and file attributes.
+// ok is false when any part is missing. A variable that is present with a null
+// value is found.
+func (p *Pool) Get(s Selector) (v any, ok bool) {
+	node, name, ok := s.Key()
+	if !ok {
+		return nil, false
+	}
+	if v, ok = p.scopes[node][name]; !ok {
+		return nil, false
+	}
+	for _, key := range s[2:] {
+		switch t := v.(type) {
+		case *value.Object:
+			v, ok = t.Get(key)
+		case *value.File:
+			v, ok = t.Attribute(key)
+		default:
+			return nil, false
+		}
+		if !ok {
+			return nil, false
+		}
+	}
+	return v, true
+}
+
+// Scope returns the variables of a node or scope. The caller may not modify it.
+func (p *Pool) Scope(node string) map[string]any { return p.scopes[node] }
+
+// Snapshot returns a copy that later writes to p do not change. It costs one
+// small map; scopes are copied only when written to.
+func (p *Pool) Snapshot() *Pool {
+	c := &Pool{
+		scopes: make(map[string]map[string]any, len(p.scopes)), secrets: p.secrets,
+		shared: make(map[string]bool, len(p.scopes)),
+	}
+	for k, m := range p.scopes {
+		c.scopes[k] = m
+		c.shared[k] = true
+		p.shared[k] = true
+	}
+	return c
+}

@@ -1,0 +1,155 @@
+// Package value holds the values that flow between workflow nodes: JSON values
+// whose objects keep their key order and whose numbers keep the difference
+// between integers and floats, plus files. It also renders them as text in
+// the three ways that the contract knows (see text.go).
+//
+// A value is one of: nil, bool, string, int64, float64, *big.Int (integers
+// beyond int64), []any, *Object, *File. Nothing else may be put into a
+// variable pool; From brings ordinary Go values into this form.
+package value
+
+import (
+	"bytes"
+	"encoding/json"
+	"iter"
+)
+
+// Object is a JSON object that keeps the order in which keys were first set.
+// The zero value is an empty object; a nil *Object reads as empty.
+type Object struct {
+	keys []string
+	m    map[string]any
+}
+
+// NewObject returns an empty object with room for n keys.
+func NewObject(n int) *Object {
+	return &Object{keys: make([]string, 0, n), m: make(map[string]any, n)}
+}
+
+// Obj builds an object from alternating keys and values; it panics when the
+// arguments do not alternate, which is a programming error.
+func Obj(kv ...any) *Object {
+	o := NewObject(len(kv) / 2)
+	for i := 0; i < len(kv); i += 2 {
+		o.Set(kv[i].(string), kv[i+1])
+	}
+	return o
+}
+
+// Set stores v under key. A new key goes to the end.
+func (o *Object) Set(key string, v any) {
+	if o.m == nil {
+		o.m = map[string]any{}
+	}
+	if _, ok := o.m[key]; !ok {
+		o.keys = append(o.keys, key)
+	}
+	o.m[key] = v
+}
+
+// Get returns the value under key and whether there is one.
+func (o *Object) Get(key string) (any, bool) {
+	if o == nil {
+		return nil, false
+	}
+	v, ok := o.m[key]
+	return v, ok
+}
+
+// Value returns the value under key, nil when there is none.
+func (o *Object) Value(key string) any {
+	v, _ := o.Get(key)
+	return v
+}
+
+// String returns the string under key, "" when there is none or it is no string.
+func (o *Object) String(key string) string {
+	s, _ := o.Value(key).(string)
+	return s
+}
+
+// Delete removes key.
+func (o *Object) Delete(key string) {
+	if o == nil {
+		return
+	}
+	if _, ok := o.m[key]; !ok {
+		return
+	}
+	delete(o.m, key)
+	for i, k := range o.keys {
+		if k == key {
+			o.keys = append(o.keys[:i:i], o.keys[i+1:]...)
+			return
+		}
+	}
+}
+
+// Len returns the number of keys.
+func (o *Object) Len() int {
+	if o == nil {
+		return 0
+	}
+	return len(o.keys)
+}
+
+// Keys returns the keys in order. The caller may not modify the slice.
+func (o *Object) Keys() []string {
+	if o == nil {
+		return nil
+	}
+	return o.keys
+}
+
+// All iterates over keys and values in order.
+func (o *Object) All() iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		if o == nil {
+			return
+		}
+		for _, k := range o.keys {
+			if !yield(k, o.m[k]) {
+				return
+			}
+		}
+	}
+}
+
+// Clone returns a shallow copy.
+func (o *Object) Clone() *Object {
+	c := NewObject(o.Len())
+	for k, v := range o.All() {
+		c.Set(k, v)
+	}
+	return c
+}
+
+// MarshalJSON writes the keys in order; HTML characters are not escaped. A nil
+// object is null.
+func (o *Object) MarshalJSON() ([]byte, error) {
+	if o == nil {
+		return []byte("null"), nil
+	}
+	var b bytes.Buffer
+	if err := writeJSON(&b, o, jsonStyle{item: ",", colon: ":"}, 0); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// UnmarshalJSON reads an object and keeps the order of its keys.
+func (o *Object) UnmarshalJSON(data []byte) error {
+	v, err := Decode(data)
+	if err != nil {
+		return err
+	}
+	switch v := v.(type) {
+	case nil:
+		*o = Object{}
+	case *Object:
+		*o = *v
+	default:
+		return &json.UnmarshalTypeError{Value: "non-object", Offset: 0}
+	}
+	return nil
+}

@@ -21,8 +21,14 @@ func processAttributes(a account) *syscall.SysProcAttr {
 // isPostmaster reports whether a process is the server of the data folder,
 // rather than a stranger who was given the same number since.
 func isPostmaster(pid int, data string) bool {
-	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-	if err != nil || strings.TrimSpace(string(comm)) != "postgres" {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	// "47 (postgres) S ...": Z and X are processes that have ended but whose
+	// parent has not looked yet.
+	_, rest, _ := strings.Cut(string(stat), "(postgres) ")
+	if rest == "" || rest[0] == 'Z' || rest[0] == 'X' {
 		return false
 	}
 	cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))

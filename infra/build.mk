@@ -1,0 +1,16 @@
+# Builds Lambda functions. `sam build` calls build-<LogicalId> for each function
+# of infra/template.yaml; ChatMessagesFunction is functions/chat-messages.
+# Included by the Makefile at the root, where template.yaml's CodeUri points.
+
+LAMBDA_GOARCH ?= arm64
+LAMBDA_TAGS := lambda.norpc,aws
+
+build-%Function:
+	@name=$$(echo '$*' | sed -E 's/([a-z0-9])([A-Z])/\1-\2/g' | tr 'A-Z' 'a-z'); \
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) go build -trimpath -tags $(LAMBDA_TAGS) \
+		-ldflags '-s -w -buildid=' -o '$(ARTIFACTS_DIR)/bootstrap' "./functions/$$name"
+
+.PHONY: sam-check
+sam-check: ## Check infra/template.yaml with sam and cfn-lint
+	sam validate --lint --template infra/template.yaml
+	cfn-lint infra/template.yaml

@@ -1,0 +1,137 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/exaring/otelpgx"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/extra/redisotel/v9"
+	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+
+	"github.com/millrace/millrace/shared/clock"
+)
+
+// HTTPHandler makes a server span per request, named by method and route, and
+// continues the caller's trace.
+func (t *Telemetry) HTTPHandler(next http.Handler) http.Handler {
+	if !t.enabled {
+		return next
+	}
+	return otelhttp.NewHandler(next, "http", t.httpOptions()...)
+}
+
+func (t *Telemetry) httpOptions() []otelhttp.Option {
+	return []otelhttp.Option{
+		otelhttp.WithTracerProvider(t.tracers), otelhttp.WithMeterProvider(t.meters), otelhttp.WithPropagators(t.propagator),
+		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
+			// The route is known once the mux has run; the path itself would make
+			// a name per id.
+			if r.Pattern != "" {
+				return r.Pattern
+			}
+			return r.Method
+		}),
+	}
+}
+
+// HTTPTransport makes a client span per outbound call and hands the trace
+// context on. Query strings, where keys travel, stay out of the span.
+func (t *Telemetry) HTTPTransport(base http.RoundTripper) http.RoundTripper {
+	if !t.enabled {
+		return base
+	}
+	return hideQuery{otelhttp.NewTransport(restoreQuery{base}, t.httpOptions()...)}
+}
+
+type urlKey struct{}
+
+// hideQuery shows the instrumentation a request without its query.
+type hideQuery struct{ next http.RoundTripper }
+
+func (h hideQuery) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.RawQuery == "" && r.URL.User == nil {
+		return h.next.RoundTrip(r)
+	}
+	shown := *r.URL
+	shown.RawQuery, shown.User = "", nil
+	c := r.Clone(context.WithValue(r.Context(), urlKey{}, r.URL))
+	c.URL = &shown
+	resp, err := h.next.RoundTrip(c)
+	if resp != nil {
+		resp.Request = r // redirects and cookies are resolved against it
+	}
+	return resp, err
+}
+
+// restoreQuery sends the request as it was.
+type restoreQuery struct{ next http.RoundTripper }
+
+func (h restoreQuery) RoundTrip(r *http.Request) (*http.Response, error) {
+	if u, ok := r.Context().Value(urlKey{}).(*url.URL); ok {
+		r = r.Clone(r.Context())
+		r.URL = u
+	}
+	return h.next.RoundTrip(r)
+}
+
+// InstrumentPostgres adds spans for statements (never their parameters) and the
+// pool's waiting times to a pool's configuration.
+func (t *Telemetry) InstrumentPostgres(cfg *pgxpool.Config, clk clock.Clock) {
+	if !t.enabled {
+		return
+	}
+	cfg.ConnConfig.Tracer = &pgxTracer{
+		Tracer: otelpgx.NewTracer(
+			otelpgx.WithTracerProvider(t.tracers), otelpgx.WithMeterProvider(t.meters),
+			otelpgx.WithTrimSQLInSpanName(), otelpgx.WithDisableAcquireTracer(),
+		),
+		metrics: t.metrics, clk: clk, name: cfg.ConnConfig.Database,
+	}
+}
+
+// pgxTracer is the library's tracer plus the wait for a connection, which it
+// would make a span of its own per statement.
+type pgxTracer struct {
+	*otelpgx.Tracer
+	metrics *Metrics
+	clk     clock.Clock
+	name    string
+}
+
+var (
+	_ pgxpool.AcquireTracer = (*pgxTracer)(nil)
+	_ pgx.QueryTracer       = (*pgxTracer)(nil)
+)
+
+type acquireKey struct{}
+
+// TraceAcquireStart implements pgxpool.AcquireTracer.
+func (t *pgxTracer) TraceAcquireStart(ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
+	return context.WithValue(ctx, acquireKey{}, t.clk.Now())
+}
+
+// TraceAcquireEnd implements pgxpool.AcquireTracer.
+func (t *pgxTracer) TraceAcquireEnd(ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireEndData) {
+	if begun, ok := ctx.Value(acquireKey{}).(time.Time); ok {
+		t.metrics.PoolWaited(ctx, t.name, clock.Since(t.clk, begun))
+	}
+}
+
+// InstrumentRedis adds spans for commands, without their arguments.
+func (t *Telemetry) InstrumentRedis(client redis.UniversalClient) error {
+	if !t.enabled {
+		return nil
+	}
+	err := redisotel.InstrumentTracing(client,
+		redisotel.WithTracerProvider(t.tracers), redisotel.WithDBStatement(false), redisotel.WithCallerEnabled(false))
+	if err != nil {
+		return fmt.Errorf("telemetry: redis: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+// Package history reads stored runs from the contract's tables. It implements
+// the Store of shared/run/history; the rows are written by package runs.
+package history
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/millrace/millrace/shared/errs"
+	"github.com/millrace/millrace/shared/run/history"
+)
+
+// DB is what the store needs of a connection pool.
+type DB interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// Store implements history.Store on Postgres.
+type Store struct{ db DB }
+
+var _ history.Store = (*Store)(nil)
+
+// New returns a store on db.
+func New(db DB) *Store { return &Store{db} }
+
+// personColumns show who created a row r; personJoins find them.
+const (
+	personColumns = `a.id::text, a.name, a.email, u.id::text, u.type, u.is_anonymous, u.session_id`
+	personJoins   = ` LEFT JOIN accounts a ON r.created_by_role = 'account' AND a.id = r.created_by
+		LEFT JOIN end_users u ON r.created_by_role = 'end_user' AND u.id = r.created_by AND u.tenant_id = $1`
+)
+
+type person struct {
+	accountID, accountName, accountEmail *string
+	userID, userType                     *string
+	anonymous                            *bool
+	session                              *string
+}
+
+func (p *person) targets() []any {
+	return []any{&p.accountID, &p.accountName, &p.accountEmail, &p.userID, &p.userType, &p.anonymous, &p.session}
+}
+
+func (p *person) value() (out history.Person) {
+	if p.accountID != nil {
+		out.Account = &history.Account{ID: *p.accountID, Name: *p.accountName, Email: *p.accountEmail}
+	}
+	if p.userID != nil {
+		out.EndUser = &history.EndUser{
+			ID: *p.userID, Type: strings.ReplaceAll(*p.userType, "_", "-"), IsAnonymous: *p.anonymous, SessionID: *p.session,
+		}
+	}
+	return out
+}
+
+const runColumns = `r.id::text, r.workflow_id::text, r.app_id::text, r.type, r.triggered_from, r.version, r.status, r.error,
+	r.elapsed_time, r.total_tokens, coalesce(r.total_steps, 0), coalesce(r.exceptions_count, 0), r.created_by_role,
+	r.created_at, r.finished_at`
+
+func runTargets(r *history.Run, failure **string) []any {
+	return []any{&r.ID, &r.WorkflowID, &r.AppID, &r.Type, &r.TriggeredFrom, &r.Version, &r.Status, failure,
+		&r.ElapsedTime, &r.TotalTokens, &r.TotalSteps, &r.ExceptionsCount, &r.CreatedByRole, &r.CreatedAt, &r.FinishedAt}
+}
+
+// Run returns one run with its graph, inputs and outputs.
+func (st *Store) Run(ctx context.Context, tenantID, appID, runID string) (history.Run, error) {
+	var r history.Run
+	var p person
+	var failure, graph, inputs, outputs *string
+	targets := append(runTargets(&r, &failure), &graph, &inputs, &outputs)
+	err := st.db.QueryRow(ctx, `SELECT `+runColumns+`, r.graph, r.inputs, r.outputs, `+personColumns+`
+		FROM workflow_runs r`+personJoins+` WHERE r.tenant_id = $1 AND r.app_id = $2 AND r.id = $3`,
+		tenantID, appID, runID).Scan(append(targets, p.targets()...)...)
+	r.Error, r.CreatedBy = text(failure), p.value()
+	r.Graph, r.Inputs, r.Outputs = raw(graph), raw(inputs), raw(outputs)
+	return r, wrap(err)
+}
+
+// Runs returns a page of runs, newest first, with the message they answered.
+func (st *Store) Runs(ctx context.Context, tenantID, appID string, q history.RunQuery) ([]history.Run, bool, error) {
+	var before *time.Time
+	if q.LastID != "" {
+		if err := st.db.QueryRow(ctx, `SELECT created_at FROM workflow_runs WHERE tenant_id = $1 AND app_id = $2 AND id = $3`,
+			tenantID, appID, q.LastID).Scan(&before); err != nil {
+			return nil, false, wrap(err)
+		}
+	}
+	rows, err := st.db.Query(ctx, `SELECT `+runColumns+`, coalesce(m.conversation_id::text, ''), coalesce(m.id::text, ''), `+
+		personColumns+` FROM workflow_runs r`+personJoins+`
+		LEFT JOIN messages m ON m.workflow_run_id = r.id AND m.app_id = r.app_id
+		WHERE r.tenant_id = $1 AND r.app_id = $2 AND r.triggered_from = ANY ($3) AND ($4 = '' OR r.status = $4)
+			AND ($5::timestamp IS NULL OR r.created_at < $5 OR r.created_at = $5 AND r.id < nullif($6, '')::uuid)
+		ORDER BY r.created_at DESC, r.id DESC LIMIT $7`,
+		tenantID, appID, q.TriggeredFrom, q.Status, before, q.LastID, q.Limit+1)
+	if err != nil {
+		return nil, false, wrap(err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r history.Run, err error) {
+		var p person
+		var failure *string
+		err = row.Scan(append(append(runTargets(&r, &failure), &r.ConversationID, &r.MessageID), p.targets()...)...)
+		r.Error, r.CreatedBy = text(failure), p.value()
+		return r, err
+	})
+	if len(list) > q.Limit {
+		return list[:q.Limit], true, wrap(err)
+	}
+	return list, false, wrap(err)
+}
+
+// Logs returns a page of an app's log, newest first.
+func (st *Store) Logs(ctx context.Context, tenantID, appID string, q history.LogQuery) ([]history.Log, int, error) {
+	from := ` FROM workflow_app_logs l
+		JOIN workflow_runs w ON w.id = l.workflow_run_id AND w.tenant_id = $1
+		LEFT JOIN accounts a ON l.created_by_role = 'account' AND a.id = l.created_by
+		LEFT JOIN end_users u ON l.created_by_role = 'end_user' AND u.id = l.created_by AND u.tenant_id = $1
+		WHERE l.tenant_id = $1 AND l.app_id = $2 AND ($3 = '' OR w.status = $3)
+			AND ($4 = '' OR w.inputs ILIKE $4 OR w.outputs ILIKE $4 OR u.session_id ILIKE $4 OR w.id::text = $5)
+			AND ($6::timestamp IS NULL OR l.created_at <= $6) AND ($7::timestamp IS NULL OR l.created_at >= $7)
+			AND ($8 = '' OR u.session_id = $8) AND ($9 = '' OR a.email = $9)`
+	params := []any{tenantID, appID, q.Status, likePattern(q.Keyword), q.Keyword, q.Before, q.After, q.SessionID, q.Account}
+	var total int
+	if err := st.db.QueryRow(ctx, `SELECT count(*)`+from, params...).Scan(&total); err != nil {
+		return nil, 0, wrap(err)
+	}
+	rows, err := st.db.Query(ctx, `SELECT l.id::text, l.created_from, l.created_by_role, l.created_at, `+
+		strings.ReplaceAll(runColumns, "r.", "w.")+`, `+personColumns+from+
+		` ORDER BY l.created_at DESC, l.id DESC LIMIT $10 OFFSET $11`, append(params, q.Limit, (q.Page-1)*q.Limit)...)
+	if err != nil {
+		return nil, 0, wrap(err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l history.Log, err error) {
+		var p person
+		var failure *string
+		targets := append([]any{&l.ID, &l.CreatedFrom, &l.CreatedByRole, &l.CreatedAt}, runTargets(&l.Run, &failure)...)
+		err = row.Scan(append(targets, p.targets()...)...)
+		l.Run.Error, l.CreatedBy = text(failure), p.value()
+		return l, err
+	})
+	return list, total, wrap(err)
+}
+
+// NodeExecutions returns a run's executions in the order they started.
+func (st *Store) NodeExecutions(ctx context.Context, tenantID, appID, runID string) ([]history.NodeExecution, error) {
+	rows, err := st.db.Query(ctx, `SELECT r.id::text, r.index, r.node_id, r.node_type, r.title, r.predecessor_node_id, r.inputs,
+			r.process_data, r.outputs, r.status, r.error, r.elapsed_time, r.execution_metadata, r.created_by_role, r.created_at,
+			r.finished_at, `+personColumns+`
+		FROM workflow_node_executions r`+personJoins+`
+		WHERE r.tenant_id = $1 AND r.app_id = $2 AND r.workflow_run_id = $3 ORDER BY r.index, r.created_at, r.id`,
+		tenantID, appID, runID)
+	if err != nil {
+		return nil, wrap(err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (n history.NodeExecution, err error) {
+		var p person
+		var predecessor, inputs, process, outputs, failure, metadata *string
+		err = row.Scan(append([]any{&n.ID, &n.Index, &n.NodeID, &n.NodeType, &n.Title, &predecessor, &inputs, &process, &outputs,
+			&n.Status, &failure, &n.ElapsedTime, &metadata, &n.CreatedByRole, &n.CreatedAt, &n.FinishedAt}, p.targets()...)...)
+		n.Predecessor, n.Error, n.CreatedBy = text(predecessor), text(failure), p.value()
+		n.Inputs, n.ProcessData, n.Outputs, n.Metadata = raw(inputs), raw(process), raw(outputs), raw(metadata)
+		return n, err
+	})
+	return list, wrap(err)
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// raw returns stored JSON text, nil for none.
+func raw(s *string) json.RawMessage {
+	if s == nil || *s == "" {
+		return nil
+	}
+	return json.RawMessage(*s)
+}
+
+// likePattern makes an ILIKE pattern that finds the text anywhere.
+func likePattern(keyword string) string {
+	if keyword == "" {
+		return ""
+	}
+	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(keyword) + "%"
+}
+
+func wrap(err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return errs.New(errs.NotFound, "")
+	}
+	return err
+}

@@ -1,0 +1,612 @@
+package jinja
+
+import (
+	"math/big"
+	"strings"
+)
+
+func (it *interp) lookup(n *nameExpr) any {
+	s, at := it.scope, 0
+	for _, r := range n.refs {
+		for ; at < r.depth; at++ {
+			s = s.parent
+		}
+		if v := s.vars[r.slot]; v != nil {
+			return v
+		}
+	}
+	return it.context(n.ctx)
+}
+
+// eval evaluates an expression.
+func (it *interp) eval(e expr) any {
+	it.step()
+	switch e := e.(type) {
+	case *constExpr:
+		return e.val
+	case *nameExpr:
+		return it.lookup(e)
+	case *attrExpr:
+		return it.getattr(it.eval(e.x), e.name)
+	case *itemExpr:
+		return it.evalItem(e)
+	case *callExpr:
+		return it.evalCall(e, nil)
+	case *filterExpr:
+		return it.applyFilter(e, it.eval(e.x))
+	case *testExpr:
+		return it.evalTest(e)
+	case *compareExpr:
+		return it.evalCompare(e)
+	case *logicExpr:
+		left := it.eval(e.left)
+		if truthy(left) == e.and {
+			return it.eval(e.right)
+		}
+		return left
+	case *notExpr:
+		return !truthy(it.eval(e.x))
+	case *binExpr:
+		left := it.eval(e.left)
+		return it.binary(e.op, left, it.eval(e.right))
+	case *unaryExpr:
+		return it.unary(e.neg, it.eval(e.x))
+	case *concatExpr:
+		return it.evalConcat(e)
+	case *condExpr:
+		if truthy(it.eval(e.test)) {
+			return it.eval(e.then)
+		}
+		if e.els != nil {
+			return it.eval(e.els)
+		}
+		return undefinedHint("the inline if-expression on line " + itoa(e.line) +
+			" evaluated to false and no else section was defined.")
+	case *listExpr:
+		return &list{items: it.evalAll(e.items)}
+	case *tupleExpr:
+		return &tuple{items: it.evalAll(e.items)}
+	case *dictExpr:
+		d := newDict(len(e.keys))
+		for i, k := range e.keys {
+			key := it.eval(k)
+			d.set(key, it.eval(e.vals[i]))
+		}
+		return d
+	case *sliceExpr:
+		raiseType("a slice is not a value")
+	}
+	raise(KindInternal, "unknown expression %T", e)
+	return nil
+}
+
+func (it *interp) evalAll(list []expr) []any {
+	out := make([]any, len(list))
+	for i, e := range list {
+		out[i] = it.eval(e)
+	}
+	return out
+}
+
+func (it *interp) evalConcat(e *concatExpr) any {
+	vals := it.evalAll(e.parts)
+	safe := false
+	if it.autoescape {
+		for _, v := range vals {
+			_, ok := v.(markup)
+			safe = safe || ok
+		}
+	}
+	var b strings.Builder
+	for _, v := range vals {
+		s := ""
+		if safe {
+			s = string(it.escape(v))
+		} else {
+			s = it.str(v)
+		}
+		it.reserve(b.Len() + len(s))
+		b.WriteString(s)
+	}
+	if safe {
+		return markup(b.String())
+	}
+	return b.String()
+}
+
+func (it *interp) evalCompare(e *compareExpr) any {
+	left := it.eval(e.left)
+	for i, op := range e.ops {
+		right := it.eval(e.rest[i])
+		ok := false
+		switch op {
+		case "eq":
+			ok = it.equal(left, right)
+		case "ne":
+			ok = !it.equal(left, right)
+		case "in":
+			ok = it.contains(left, right)
+		case "notin":
+			ok = !it.contains(left, right)
+		default:
+			ok = it.order(op, left, right)
+		}
+		if !ok {
+			return false
+		}
+		left = right
+	}
+	return true
+}
+
+func (it *interp) unary(neg bool, v any) any {
+	failUndefined(v)
+	switch v := v.(type) {
+	case float64:
+		if neg {
+			return -v
+		}
+		return v
+	case int, bool, *big.Int:
+		if !neg {
+			return normBig(bigOf(v))
+		}
+		return normBig(new(big.Int).Neg(bigOf(v)))
+	}
+	op := "+"
+	if neg {
+		op = "-"
+	}
+	raiseType("bad operand type for unary %s: '%s'", op, typeName(v))
+	return nil
+}
+
+// binary applies an arithmetic operator to any two values.
+func (it *interp) binary(op string, a, b any) any {
+	if isNumber(a) && isNumber(b) {
+		return it.arith(op, a, b)
+	}
+	if op == "mod" {
+		if s, ok := strOf(a); ok {
+			return it.percentOf(a, s, b)
+		}
+	}
+	failUndefined(a)
+	failUndefined(b)
+	switch op {
+	case "add":
+		if v := it.add(a, b); v != nil {
+			return v
+		}
+	case "mul":
+		if isInt(b) {
+			if v := it.repeat(a, b); v != nil {
+				return v
+			}
+		} else if isInt(a) {
+			if v := it.repeat(b, a); v != nil {
+				return v
+			}
+		} else if v := it.badRepeat(a, b); v != "" {
+			raiseType("can't multiply sequence by non-int of type '%s'", v)
+		}
+	}
+	raiseType("unsupported operand type(s) for %s: '%s' and '%s'", opSymbol(op), typeName(a), typeName(b))
+	return nil
+}
+
+func isSequence(v any) bool {
+	switch v.(type) {
+	case string, markup, *list, *tuple:
+		return true
+	}
+	return false
+}
+
+func (it *interp) badRepeat(a, b any) string {
+	if isSequence(a) {
+		return typeName(b)
+	}
+	if isSequence(b) {
+		return typeName(a)
+	}
+	return ""
+}
+
+// add concatenates; nil when the types do not go together.
+func (it *interp) add(a, b any) any {
+	switch x := a.(type) {
+	case string:
+		switch y := b.(type) {
+		case string:
+			it.reserve(len(x) + len(y))
+			return x + y
+		case markup:
+			return it.escape(x) + y
+		}
+		raiseType("can only concatenate str (not \"%s\") to str", typeName(b))
+	case markup:
+		if y, ok := strOf(b); ok {
+			it.reserve(len(x) + len(y))
+			return x + it.escape(b)
+		}
+	case *list:
+		y, ok := b.(*list)
+		if !ok {
+			raiseType("can only concatenate list (not \"%s\") to list", typeName(b))
+		}
+		it.charge(len(x.items) + len(y.items))
+		return &list{items: append(append(make([]any, 0, len(x.items)+len(y.items)), x.items...), y.items...)}
+	case *tuple:
+		y, ok := b.(*tuple)
+		if !ok {
+			raiseType("can only concatenate tuple (not \"%s\") to tuple", typeName(b))
+		}
+		it.charge(len(x.items) + len(y.items))
+		return &tuple{items: append(append(make([]any, 0, len(x.items)+len(y.items)), x.items...), y.items...)}
+	}
+	return nil
+}
+
+// repeat is seq * n; nil when seq is no sequence.
+func (it *interp) repeat(seq, count any) any {
+	n, ok := intOf(count)
+	if !ok {
+		if isSequence(seq) {
+			raise(KindOverflow, "cannot fit 'int' into an index-sized integer")
+		}
+		return nil
+	}
+	n = max(n, 0)
+	many := func(items []any) []any {
+		if len(items) > 0 && n > it.opts.MaxSteps/len(items)+1 {
+			raise(KindLimit, "the template takes too many steps")
+		}
+		it.charge(len(items) * n)
+		out := make([]any, 0, len(items)*n)
+		for range n {
+			if len(items) == 0 {
+				break
+			}
+			out = append(out, items...)
+		}
+		return out
+	}
+	switch seq := seq.(type) {
+	case string:
+		return it.repeatText(seq, n)
+	case markup:
+		return markup(it.repeatText(string(seq), n))
+	case *list:
+		return &list{items: many(seq.items)}
+	case *tuple:
+		return &tuple{items: many(seq.items)}
+	}
+	return nil
+}
+
+// repeatText is s * n within the limits.
+func (it *interp) repeatText(s string, n int) string {
+	if s == "" || n <= 0 {
+		return ""
+	}
+	if n > it.opts.MaxOutput/len(s)+1 {
+		raise(KindLimit, "a text of the template is too large")
+	}
+	it.reserve(len(s) * n)
+	return strings.Repeat(s, n)
+}
+
+func (it *interp) evalItem(e *itemExpr) any {
+	x := it.eval(e.x)
+	if s, ok := e.arg.(*sliceExpr); ok {
+		return it.evalSlice(x, s)
+	}
+	return it.getitem(x, it.eval(e.arg))
+}
+
+func sliceBound(v any) (int, bool) {
+	if b, ok := v.(*big.Int); ok {
+		return b.Sign() * (1 << 62), true
+	}
+	if n, ok := intOf(v); ok {
+		return n, true
+	}
+	if (v != none{}) {
+		failUndefined(v)
+		raiseType("slice indices must be integers or None or have an __index__ method")
+	}
+	return 0, false
+}
+
+// evalSlice is x[start:stop:step]; as with other subscripts, what cannot be
+// sliced is undefined.
+func (it *interp) evalSlice(x any, s *sliceExpr) any {
+	bound := func(e expr) any {
+		if e == nil {
+			return none{}
+		}
+		return it.eval(e)
+	}
+	start, stop, step := bound(s.start), bound(s.stop), bound(s.step)
+	failUndefined(x)
+	n := lenOf(x)
+	switch x.(type) {
+	case string, markup, *list, *tuple, *rangeObj:
+	default:
+		return undefinedAttr(x, sliceName(it.repr(start), it.repr(stop), it.repr(step)))
+	}
+	st, hasStep := sliceBound(step)
+	if !hasStep {
+		st = 1
+	}
+	if st == 0 {
+		raise(KindValue, "slice step cannot be zero")
+	}
+	lo, hi := 0, n
+	if st < 0 {
+		lo, hi = n-1, -1
+	}
+	clip := func(v any, def int) int {
+		i, ok := sliceBound(v)
+		if !ok {
+			return def
+		}
+		if i < 0 {
+			i += n
+		}
+		if st > 0 {
+			return min(max(i, 0), n)
+		}
+		return min(max(i, -1), n-1)
+	}
+	lo, hi = clip(start, lo), clip(stop, hi)
+	count := 0
+	if st > 0 && hi > lo {
+		count = (hi - lo - 1) / st
+		count++
+	} else if st < 0 && lo > hi {
+		count = (lo-hi-1)/-st + 1
+	}
+	return it.pick(x, lo, st, count)
+}
+
+// sliceText is a slice as messages show it.
+type sliceText string
+
+func sliceName(start, stop, step string) sliceText {
+	return sliceText("slice(" + start + ", " + stop + ", " + step + ")")
+}
+
+// pick takes count elements of a sequence from lo in strides.
+func (it *interp) pick(x any, lo, stride, count int) any {
+	choose := func(items []any) []any {
+		it.charge(count)
+		out := make([]any, count)
+		for i := range out {
+			out[i] = items[lo+i*stride]
+		}
+		return out
+	}
+	switch x := x.(type) {
+	case string:
+		return it.pickText(x, lo, stride, count)
+	case markup:
+		return markup(it.pickText(string(x), lo, stride, count))
+	case *list:
+		return &list{items: choose(x.items)}
+	case *tuple:
+		return &tuple{items: choose(x.items)}
+	case *rangeObj:
+		start := x.start + lo*x.step
+		return newRange(start, start+count*stride*x.step, x.step*stride)
+	}
+	return none{}
+}
+
+func (it *interp) pickText(s string, lo, stride, count int) string {
+	it.chargeBytes(len(s))
+	if count == 0 {
+		return ""
+	}
+	if isASCII(s) {
+		if stride == 1 {
+			return s[lo : lo+count]
+		}
+		b := make([]byte, count)
+		for i := range b {
+			b[i] = s[lo+i*stride]
+		}
+		return string(b)
+	}
+	runes := []rune(s)
+	if stride == 1 {
+		return string(runes[lo : lo+count])
+	}
+	out := make([]rune, count)
+	for i := range out {
+		out[i] = runes[lo+i*stride]
+	}
+	return string(out)
+}
+
+// getitem is x[key], falling back to an attribute for names.
+func (it *interp) getitem(x, key any) any {
+	failUndefined(x)
+	if v := it.subscript(x, key); v != nil {
+		return v
+	}
+	if name, ok := strOf(key); ok {
+		if v := it.attribute(x, name); v != nil {
+			return v
+		}
+	}
+	return undefinedAttr(x, key)
+}
+
+// subscript is obj[key] in Python, nil where that raises.
+func (it *interp) subscript(x, key any) any {
+	if d, ok := x.(*dict); ok {
+		switch key.(type) {
+		case *list, *dict:
+			return nil
+		}
+		return d.get(key)
+	}
+	i, ok := intOf(key)
+	if !ok {
+		return nil
+	}
+	at := func(n int) int {
+		if i < 0 {
+			i += n
+		}
+		if i < 0 || i >= n {
+			return -1
+		}
+		return i
+	}
+	switch x := x.(type) {
+	case *list:
+		if j := at(len(x.items)); j >= 0 {
+			return x.items[j]
+		}
+	case *tuple:
+		if j := at(len(x.items)); j >= 0 {
+			return x.items[j]
+		}
+	case *rangeObj:
+		if j := at(x.n); j >= 0 {
+			return x.start + j*x.step
+		}
+	case string:
+		if j := at(runeLen(x)); j >= 0 {
+			return it.pickText(x, j, 1, 1)
+		}
+	case markup:
+		if j := at(runeLen(string(x))); j >= 0 {
+			return markup(it.pickText(string(x), j, 1, 1))
+		}
+	}
+	return nil
+}
+
+// getattr is x.name, falling back to x["name"].
+func (it *interp) getattr(x any, name string) any {
+	failUndefined(x)
+	if v := it.attribute(x, name); v != nil {
+		return v
+	}
+	if d, ok := x.(*dict); ok {
+		if v := d.getStr(name); v != nil {
+			return v
+		}
+	}
+	if t, ok := x.(*templateRef); ok {
+		return it.selfBlock(t, name)
+	}
+	return undefinedAttr(x, name)
+}
+
+func (it *interp) selfBlock(t *templateRef, name string) any {
+	if b, ok := it.t.blocks[name]; ok {
+		return &blockRef{b}
+	}
+	return undefinedAttr(t, name)
+}
+
+// attribute is a public attribute of a value, nil when it has none. Private
+// names that Python objects do have are refused, as its sandbox does.
+func (it *interp) attribute(x any, name string) any {
+	if strings.HasPrefix(name, "_") {
+		if d, ok := x.(*dict); ok && d.getStr(name) != nil {
+			return nil
+		}
+		if isObjectAttribute(name) {
+			u := undefinedHint("access to attribute " + reprString(name) + " of '" + typeName(x) + "' object is unsafe.")
+			u.kind = KindSecurity
+			return u
+		}
+		return nil
+	}
+	switch x := x.(type) {
+	case *loopCtx:
+		return x.attr(name)
+	case *namespace:
+		return x.attrs.getStr(name)
+	case *tuple:
+		if x.fields[0] != "" {
+			for i, f := range x.fields {
+				if f == name {
+					return x.items[i]
+				}
+			}
+		}
+	case *macro:
+		return x.attr(name)
+	case *cycler:
+		return x.attr(name)
+	case *joiner:
+		switch name {
+		case "sep":
+			return x.sep
+		case "used":
+			return x.used
+		}
+		return nil
+	case *rangeObj:
+		switch name {
+		case "start":
+			return x.start
+		case "stop":
+			return x.stop
+		case "step":
+			return x.step
+		}
+	}
+	if fn := methodOf(x, name); fn != nil {
+		return &method{self: x, name: name, fn: fn}
+	}
+	return numberAttribute(x, name)
+}
+
+// isObjectAttribute lists the underscore names every Python object has.
+func isObjectAttribute(name string) bool {
+	switch name {
+	case "__class__", "__doc__", "__dir__", "__delattr__", "__eq__", "__format__", "__ge__",
+		"__getattribute__", "__gt__", "__hash__", "__init__", "__init_subclass__", "__le__", "__lt__",
+		"__ne__", "__new__", "__reduce__", "__reduce_ex__", "__repr__", "__setattr__", "__sizeof__",
+		"__str__", "__subclasshook__", "__getstate__":
+		return true
+	}
+	return false
+}
+
+func numberAttribute(x any, name string) any {
+	switch name {
+	case "real":
+		switch x := x.(type) {
+		case int, *big.Int, float64:
+			return x
+		case bool:
+			n, _ := intOf(x)
+			return n
+		}
+	case "imag":
+		if isInt(x) {
+			return 0
+		}
+		if _, ok := x.(float64); ok {
+			return 0.0
+		}
+	case "numerator":
+		if isInt(x) {
+			return normBig(bigOf(x))
+		}
+	case "denominator":
+		if isInt(x) {
+			return 1
+		}
+	}
+	return nil
+}

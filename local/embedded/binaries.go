@@ -1,3 +1,5 @@
+//go:build unix
+
 package embedded
 
 import (
@@ -10,24 +12,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
 	"time"
 
 	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
-)
-
-// Source says where the PostgreSQL programs come from.
-type Source string
-
-// The two sources. Prefer in [Options] names the one to try first; the other is
-// the fallback.
-const (
-	// SourceEmbedded is the build downloaded once into the cache folder.
-	SourceEmbedded Source = "embedded"
-	// SourceSystem is a PostgreSQL installed on this machine.
-	SourceSystem Source = "system"
 )
 
 // defaultMajor is the server version for new data folders.
@@ -213,6 +204,7 @@ func fetchInto(ctx context.Context, o *Options, version embeddedpostgres.Postgre
 	if o.MirrorURL != "" {
 		cfg = cfg.BinaryRepositoryURL(o.MirrorURL)
 	}
+	defer removeNew(filepath.Join(os.TempDir(), "embedded_postgres_log*"))()
 	done := make(chan error, 1)
 	go func() { done <- embeddedpostgres.NewDatabase(cfg).Start() }()
 	if err := waitWithProgress(ctx, done, o.Progress); !hasPrograms(filepath.Join(unpacked, "bin")) {
@@ -222,6 +214,20 @@ func fetchInto(ctx context.Context, o *Options, version embeddedpostgres.Postgre
 		return err
 	}
 	return os.Rename(unpacked, final)
+}
+
+// removeNew returns a function that removes the files that match the pattern by
+// then but not yet: the library leaves its log behind when it ends with an error.
+func removeNew(pattern string) func() {
+	before, _ := filepath.Glob(pattern)
+	return func() {
+		after, _ := filepath.Glob(pattern)
+		for _, name := range after {
+			if !slices.Contains(before, name) {
+				_ = os.Remove(name)
+			}
+		}
+	}
 }
 
 func waitWithProgress(ctx context.Context, done <-chan error, progress func(string)) error {

@@ -1,0 +1,71 @@
+package lambdaemu
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestReadTemplate(t *testing.T) {
+	t.Parallel()
+	tpl, err := ReadTemplate(filepath.Join("testdata", "template.yaml"), map[string]string{"Greeting": "bonjour"})
+	require.NoError(t, err)
+	require.Equal(t, ".", tpl.Dir)
+	f, ok := tpl.Find("plain")
+	require.True(t, ok)
+	require.Equal(t, "millrace-plain", f.Name)
+	require.Equal(t, 20*time.Second, f.Timeout)
+	require.Equal(t, 256, f.MemoryMB)
+	require.Equal(t, map[string]string{
+		"GREETING": "bonjour millrace", "QUEUE_ARN": "arn:aws:sqs:us-east-1:000000000000:millrace-probe-queue",
+	}, f.Env)
+	w, _ := tpl.Find("millrace-worker")
+	require.Equal(t, []QueueSource{{Queue: "probe-queue", BatchSize: 5, Partial: true, Visibility: time.Minute, DeadLetterAfter: 3}}, w.Queues)
+	require.Equal(t, []string{"rate(1 minute)"}, w.Schedules)
+	s, _ := tpl.Find("StreamFunction")
+	require.True(t, s.Routes[0].Stream)
+	require.Equal(t, 20*time.Second, s.Routes[0].Timeout)
+	_, err = ReadTemplate(filepath.Join("testdata", "absent.yaml"), nil)
+	require.Error(t, err)
+}
+
+func TestReadTheProjectsTemplate(t *testing.T) {
+	t.Parallel()
+	tpl, err := ReadTemplate(filepath.Join("..", "..", "infra", "template.yaml"), nil)
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join("..", ".."), tpl.Dir)
+	require.NotEmpty(t, tpl.Functions)
+	for _, f := range tpl.Functions {
+		require.NotEmpty(t, f.Folder)
+		for _, expr := range f.Schedules {
+			_, err := parseSchedule(expr)
+			require.NoError(t, err)
+		}
+	}
+}
+
+func TestSchedules(t *testing.T) {
+	t.Parallel()
+	from := time.Date(2026, 2, 27, 23, 59, 30, 0, time.UTC) // a Friday
+	for expr, want := range map[string]time.Time{
+		"rate(1 minute)":            from.Add(time.Minute),
+		"rate(2 days)":              from.Add(48 * time.Hour),
+		"cron(0 3 * * ? *)":         time.Date(2026, 2, 28, 3, 0, 0, 0, time.UTC),
+		"cron(*/15 * ? * * *)":      time.Date(2026, 2, 28, 0, 0, 0, 0, time.UTC),
+		"cron(30 9 1 * ? *)":        time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC),
+		"cron(0 12 ? * 2-6 *)":      time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC),
+		"cron(5,10 0 29 2 ? *)":     time.Date(2028, 2, 29, 0, 5, 0, 0, time.UTC),
+		"cron(0 0 1 1 ? 2027)":      time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
+		"cron(0 0 1 1 ? 1999-2001)": {},
+	} {
+		s, err := parseSchedule(expr)
+		require.NoError(t, err, expr)
+		require.Equal(t, want, s.next(from), expr)
+	}
+	for _, expr := range []string{"rate(0 minutes)", "rate(1 week)", "cron(0 3 * *)", "cron(61 * * * ? *)", "every day", "rate(1 minute"} {
+		_, err := parseSchedule(expr)
+		require.Error(t, err, expr)
+	}
+}

@@ -1,0 +1,287 @@
+// Package memrunstore keeps runs in memory: for tests, benchmarks and runs that
+// nobody needs to keep. Nothing survives the process, so it gives the protocol
+// without its purpose.
+package memrunstore
+
+import (
+	"context"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/shared/clock"
+	"github.com/millrace/millrace/shared/errs"
+	"github.com/millrace/millrace/shared/ids"
+	"github.com/millrace/millrace/shared/runstore/driver"
+	"github.com/millrace/millrace/shared/workflow"
+)
+
+// Driver is the store. New makes one.
+type Driver struct {
+	clock clock.Clock
+
+	mu     sync.Mutex
+	runs   map[string]*stored
+	outbox []driver.Wake
+	inbox  map[[2]string]bool
+}
+
+type stored struct {
+	run       driver.Run
+	owner     string
+	expires   time.Time
+	wakeAt    time.Time
+	events    []workflow.Event
+	rows      []driver.Rows
+	dueMarked time.Time
+}
+
+var _ driver.Driver = (*Driver)(nil)
+
+// New returns an empty store.
+func New(c clock.Clock) *Driver {
+	return &Driver{clock: c, runs: map[string]*stored{}, inbox: map[[2]string]bool{}}
+}
+
+// Rows returns the row changes of a run's batches, for tests.
+func (d *Driver) Rows(runID string) []driver.Rows {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s := d.runs[runID]; s != nil {
+		return append([]driver.Rows(nil), s.rows...)
+	}
+	return nil
+}
+
+// RunIDs returns the ids of all runs, in order of their ids.
+func (d *Driver) RunIDs() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := make([]string, 0, len(d.runs))
+	for id := range d.runs {
+		out = append(out, id)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// Begin implements driver.Driver.
+func (d *Driver) Begin(_ context.Context, run *driver.Run, owner string, ttl time.Duration, b *driver.Batch) (driver.Lease, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.runs[run.ID] != nil {
+		return driver.Lease{}, errs.New(errs.Conflict, "The run exists already.")
+	}
+	s := &stored{run: *run, owner: owner, expires: d.clock.Now().Add(ttl)}
+	s.run.Status, s.run.Token, s.run.CreatedAt = driver.StatusRunning, 1, d.clock.Now()
+	d.runs[run.ID] = s
+	d.write(s, b)
+	return driver.Lease{TenantID: run.TenantID, RunID: run.ID, Owner: owner, Token: 1, LastSeq: s.run.LastSeq}, nil
+}
+
+func (d *Driver) write(s *stored, b *driver.Batch) {
+	s.events = append(s.events, b.Events...)
+	s.rows = append(s.rows, b.Rows)
+	if n := len(b.Events); n > 0 {
+		s.run.LastSeq = b.Events[n-1].Seq
+	}
+	d.outbox = append(d.outbox, b.Wakes...)
+	if b.Status != "" {
+		s.run.Status = b.Status
+	}
+	if s.run.Finished() {
+		s.owner, s.expires = "", time.Time{}
+	}
+}
+
+func (d *Driver) held(l *driver.Lease) (*stored, error) {
+	s := d.runs[l.RunID]
+	if s == nil || s.run.TenantID != l.TenantID || s.run.Token != l.Token || s.run.Finished() || s.owner == "" {
+		return nil, errs.New(errs.LeaseLost, "")
+	}
+	return s, nil
+}
+
+// Append implements driver.Driver.
+func (d *Driver) Append(_ context.Context, l *driver.Lease, ttl time.Duration, b *driver.Batch) (string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s, err := d.held(l)
+	if err != nil {
+		return "", err
+	}
+	s.expires = d.clock.Now().Add(ttl)
+	d.write(s, b)
+	return s.run.StopReason, nil
+}
+
+// Acquire implements driver.Driver.
+func (d *Driver) Acquire(_ context.Context, tenantID, runID, owner string, ttl time.Duration) (*driver.Granted, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.runs[runID]
+	if s == nil || s.run.TenantID != tenantID {
+		return nil, errs.New(errs.NotFound, "")
+	}
+	if s.run.Finished() {
+		return &driver.Granted{Run: d.view(s), Events: append([]workflow.Event(nil), s.events...)}, nil
+	}
+	if s.owner != "" && s.expires.After(d.clock.Now()) {
+		return nil, errs.New(errs.Conflict, "Another worker has the run.")
+	}
+	s.owner, s.expires, s.wakeAt = owner, d.clock.Now().Add(ttl), time.Time{}
+	s.run.Token++
+	s.run.Status = driver.StatusRunning
+	return &driver.Granted{
+		Run:    d.view(s),
+		Lease:  driver.Lease{TenantID: tenantID, RunID: runID, Owner: owner, Token: s.run.Token, LastSeq: s.run.LastSeq},
+		Events: append([]workflow.Event(nil), s.events...),
+	}, nil
+}
+
+func (d *Driver) view(s *stored) driver.Run {
+	r := s.run
+	r.Leased = s.owner != "" && s.expires.After(d.clock.Now())
+	return r
+}
+
+// Renew implements driver.Driver.
+func (d *Driver) Renew(_ context.Context, l *driver.Lease, ttl time.Duration) (string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s, err := d.held(l)
+	if err != nil {
+		return "", err
+	}
+	s.expires = d.clock.Now().Add(ttl)
+	return s.run.StopReason, nil
+}
+
+// Release implements driver.Driver.
+func (d *Driver) Release(_ context.Context, l *driver.Lease, wakeAt time.Time, wakes []driver.Wake) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s, err := d.held(l)
+	if err != nil {
+		return err
+	}
+	s.owner, s.expires, s.wakeAt = "", time.Time{}, wakeAt
+	if !wakeAt.IsZero() {
+		s.run.Status = driver.StatusSuspended
+	}
+	s.dueMarked = d.clock.Now()
+	d.outbox = append(d.outbox, wakes...)
+	return nil
+}
+
+// Get implements driver.Driver.
+func (d *Driver) Get(_ context.Context, tenantID, runID string) (*driver.Run, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.runs[runID]
+	if s == nil || s.run.TenantID != tenantID {
+		return nil, errs.New(errs.NotFound, "")
+	}
+	r := d.view(s)
+	return &r, nil
+}
+
+// Events implements driver.Driver.
+func (d *Driver) Events(_ context.Context, tenantID, runID string, after int64) ([]workflow.Event, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.runs[runID]
+	if s == nil || s.run.TenantID != tenantID || after >= int64(len(s.events)) {
+		return nil, nil
+	}
+	return append([]workflow.Event(nil), s.events[max(after, 0):]...), nil
+}
+
+// RequestStop implements driver.Driver.
+func (d *Driver) RequestStop(_ context.Context, tenantID, runID, reason string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.runs[runID]
+	if s == nil || s.run.TenantID != tenantID {
+		return errs.New(errs.NotFound, "")
+	}
+	if !s.run.Finished() {
+		s.run.StopReason = reason
+		if s.run.Status == driver.StatusSuspended {
+			s.wakeAt = d.clock.Now()
+		}
+	}
+	return nil
+}
+
+// retryDue is how long a run that was found due is not found again.
+const retryDue = 30 * time.Second
+
+// Due implements driver.Driver.
+func (d *Driver) Due(_ context.Context, limit int) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.clock.Now()
+	n := 0
+	for _, s := range d.runs {
+		if n == limit {
+			break
+		}
+		if s.run.Finished() || s.expires.After(now) || s.wakeAt.After(now) || (!s.dueMarked.IsZero() && now.Before(s.dueMarked.Add(retryDue)) && s.wakeAt.Before(s.dueMarked)) {
+			continue
+		}
+		s.dueMarked = now
+		d.outbox = append(d.outbox, driver.Wake{ID: ids.New(), TenantID: s.run.TenantID, RunID: s.run.ID, Queue: s.run.Queue})
+		n++
+	}
+	return n, nil
+}
+
+// ExpireOwner implements driver.Driver.
+func (d *Driver) ExpireOwner(_ context.Context, owner string) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := 0
+	for _, s := range d.runs {
+		if s.owner == owner && !s.run.Finished() {
+			s.owner, s.expires, s.dueMarked = "", time.Time{}, time.Time{}
+			n++
+		}
+	}
+	return n, nil
+}
+
+// Pending implements driver.Driver.
+func (d *Driver) Pending(_ context.Context, limit int) ([]driver.Wake, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]driver.Wake(nil), d.outbox[:min(limit, len(d.outbox))]...), nil
+}
+
+// MarkRelayed implements driver.Driver.
+func (d *Driver) MarkRelayed(_ context.Context, wakes []driver.Wake) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	gone := map[string]bool{}
+	for _, w := range wakes {
+		gone[w.ID] = true
+	}
+	var rest []driver.Wake
+	for _, w := range d.outbox {
+		if !gone[w.ID] {
+			rest = append(rest, w)
+		}
+	}
+	d.outbox = rest
+	return nil
+}
+
+// FirstDelivery implements driver.Driver.
+func (d *Driver) FirstDelivery(_ context.Context, consumer, messageID string) (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k := [2]string{consumer, messageID}
+	seen := d.inbox[k]
+	d.inbox[k] = true
+	return !seen, nil
+}

@@ -1,0 +1,442 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/millrace/millrace/shared/clock"
+	"github.com/millrace/millrace/shared/workflow"
+	"github.com/millrace/millrace/shared/workflow/value"
+)
+
+// Host is what a run needs from the world.
+type Host interface {
+	// Commit makes events durable, in this order, and then shows them to whoever
+	// watches. It sets Seq and Token of each event.
+	Commit(ctx context.Context, events []workflow.Event) error
+	// Live shows a piece of text that is not durable yet. It must not block.
+	Live(Live)
+}
+
+// Live is a piece of text of a step that still runs.
+type Live struct {
+	Kind     workflow.EventType // EventText or EventReasoning
+	NodeID   string             // of EventReasoning
+	Selector workflow.Selector  // of EventText
+	Text     string
+	// Offset counts the runes shown of this tail before this piece.
+	Offset int
+}
+
+// Options tune a run. Zero values mean the defaults in brackets.
+type Options struct {
+	Parallel       int           // effects at once [10]
+	FlushAfter     time.Duration // longest pure work between commits [50 ms]
+	MaxSteps       int           // node starts [500]
+	MaxTime        time.Duration // of the whole run [1200 s]
+	ReleaseWait    time.Duration // waits longer than this leave the process [10 s]
+	HandoverMargin time.Duration // before the deadline: no new effects [20 s]
+	HardMargin     time.Duration // before the deadline: effects are cancelled [5 s]
+	// Hook is called at named points; tests kill the process there.
+	Hook func(point string)
+}
+
+func (o Options) withDefaults() Options {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	if o.Parallel <= 0 {
+		o.Parallel = 10
+	}
+	if o.MaxSteps <= 0 {
+		o.MaxSteps = 500
+	}
+	set(&o.FlushAfter, 50*time.Millisecond)
+	set(&o.MaxTime, 1200*time.Second)
+	set(&o.ReleaseWait, 10*time.Second)
+	set(&o.HandoverMargin, 20*time.Second)
+	set(&o.HardMargin, 5*time.Second)
+	if o.Hook == nil {
+		o.Hook = func(string) {}
+	}
+	return o
+}
+
+// Setup is what makes one run different from another.
+type Setup struct {
+	Info *workflow.RunInfo
+	// Pool holds the variables that exist before the first node runs. The run
+	// owns it from now on.
+	Pool *workflow.Pool
+	// Inputs are shown in the run's first event.
+	Inputs *value.Object
+	// Deadline is when the platform will end this process; zero means never.
+	Deadline time.Time
+	// Stop delivers the reason when somebody asks the run to stop.
+	Stop  <-chan string
+	NewID func() string
+	Clock clock.Clock
+}
+
+// Verdict is how Execute ended.
+type Verdict int
+
+// The ways in which Execute ends without an error.
+const (
+	Finished   Verdict = iota // the run is over
+	HandedOver                // the deadline is near; another process has to go on
+	Suspended                 // nothing to do before WakeAt
+)
+
+// Outcome is what Execute reports.
+type Outcome struct {
+	Verdict Verdict
+	WakeAt  time.Time
+	// Result is set when the run finished.
+	Result *workflow.RunFinished
+}
+
+type phase int
+
+const (
+	phaseIdle phase = iota
+	phaseReady
+	phaseRunning // started; maybe by an earlier process
+	phaseWaiting // for its next try
+	phaseDone
+	phaseSkipped
+)
+
+type edgeState int8
+
+const (
+	edgeUnknown edgeState = iota
+	edgeTaken
+	edgeSkipped
+)
+
+type nodeRun struct {
+	phase     phase
+	id        string
+	index     int
+	attempt   int
+	startedAt time.Time
+	notBefore time.Time
+	recovered bool
+	launched  bool // in this process
+}
+
+// Run is one run in one process. It is used by one goroutine: New, then
+// Restore if there is a journal, then Execute once.
+type Run struct {
+	plan  *Plan
+	setup Setup
+	host  Host
+	opts  Options
+	info  *workflow.RunInfo
+
+	pool    *workflow.Pool
+	nodes   []nodeRun
+	edges   []edgeState
+	ready   []int // in the order in which they became ready
+	streams *streams
+
+	started    bool
+	startedAt  time.Time
+	index      int
+	steps      int
+	exceptions int
+	tokens     int64
+	usage      *workflow.Usage
+	outputs    *value.Object
+	result     *workflow.RunFinished
+	verdict    *verdict // set when the run must end early
+
+	pending   []workflow.Event
+	lastFlush time.Time
+	launching []int
+	running   int
+	msgs      chan message
+	cancel    context.CancelFunc
+	effectCtx context.Context
+
+	timer   <-chan time.Time
+	timerAt time.Time
+}
+
+type verdict struct{ status, err, errType string }
+
+// message is what an effect's goroutine reports: a chunk, or its end.
+type message struct {
+	node  int
+	chunk *workflow.Chunk
+	res   *workflow.Result
+	err   error
+}
+
+// New returns a run that has not started.
+func New(plan *Plan, setup Setup, host Host, opts Options) *Run {
+	r := &Run{
+		plan: plan, setup: setup, host: host, opts: opts.withDefaults(), info: setup.Info, pool: setup.Pool,
+		nodes: make([]nodeRun, len(plan.nodes)), edges: make([]edgeState, len(plan.edges)),
+		outputs: value.NewObject(2), msgs: make(chan message, 64),
+	}
+	r.streams = newStreams(r)
+	return r
+}
+
+// Execute advances the run until it is over or this process should not go on.
+// An error means that the state could not be made durable: whatever was not
+// committed is forgotten and another process continues from the journal.
+func (r *Run) Execute(ctx context.Context) (Outcome, error) {
+	r.effectCtx, r.cancel = context.WithCancel(ctx)
+	defer r.cancel()
+	r.lastFlush = r.now()
+	if r.result != nil {
+		return Outcome{Verdict: Finished, Result: r.result}, nil
+	}
+	if !r.started {
+		r.begin()
+	}
+	for {
+		if err := r.advance(ctx); err != nil {
+			return Outcome{}, err
+		}
+		if r.verdict != nil || r.idle() {
+			r.conclude()
+			return Outcome{Verdict: Finished, Result: r.result}, r.flush(ctx)
+		}
+		if err := r.flush(ctx); err != nil {
+			return Outcome{}, err
+		}
+		r.streams.pump()
+		r.launch()
+		if out, leave := r.shouldLeave(); leave {
+			return out, nil
+		}
+		if err := r.wait(ctx); err != nil {
+			return Outcome{}, err
+		}
+	}
+}
+
+func (r *Run) begin() {
+	r.started = true
+	r.startedAt = r.now()
+	r.emit(workflow.Event{Type: workflow.EventRunStarted, At: r.startedAt, Started: &workflow.RunStarted{Inputs: r.setup.Inputs, Reason: "initial"}})
+	r.skipOtherRoots()
+	r.streams.drain()
+	r.enqueue(r.plan.root)
+}
+
+// advance starts everything that is ready: pure nodes run at once, effects are
+// put in line for launch.
+func (r *Run) advance(ctx context.Context) error {
+	r.dueRetries()
+	var held []int
+	for len(r.ready) > 0 && r.verdict == nil {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		i := r.ready[0]
+		r.ready = r.ready[1:]
+		n := &r.plan.nodes[i]
+		if n.effect && (r.running+len(r.launching) >= r.opts.Parallel || r.draining()) {
+			held = append(held, i)
+			continue
+		}
+		r.startNode(i)
+		if n.effect {
+			r.launching = append(r.launching, i)
+			continue
+		}
+		res, err := r.call(ctx, i, r.execution(i, nil))
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		r.complete(i, res, err)
+		if len(r.pending) > 0 && r.now().Sub(r.lastFlush) > r.opts.FlushAfter && r.verdict == nil {
+			if err := r.flush(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	r.ready = append(held, r.ready...)
+	return nil
+}
+
+func (r *Run) startNode(i int) {
+	n := &r.nodes[i]
+	r.index++
+	r.steps++
+	n.phase, n.id, n.index, n.startedAt = phaseRunning, r.setup.NewID(), r.index, r.now()
+	r.emit(workflow.Event{Type: workflow.EventNodeStarted, At: n.startedAt, Node: r.nodeEvent(i)})
+}
+
+// dueRetries puts nodes whose next try is due in line for launch.
+func (r *Run) dueRetries() {
+	if r.draining() {
+		return
+	}
+	for i := range r.nodes {
+		n := &r.nodes[i]
+		if n.phase == phaseWaiting && !n.notBefore.After(r.now()) && r.running+len(r.launching) < r.opts.Parallel {
+			n.phase = phaseRunning
+			r.steps++
+			r.launching = append(r.launching, i)
+		}
+	}
+}
+
+// launch starts the effects in line; everything before them is durable now.
+func (r *Run) launch() {
+	for _, i := range r.launching {
+		n := &r.nodes[i]
+		n.launched = true
+		r.running++
+		ctx := r.effectCtx
+		x := r.execution(i, func(c workflow.Chunk) {
+			select {
+			case r.msgs <- message{node: i, chunk: &c}:
+			case <-ctx.Done():
+			}
+		})
+		r.opts.Hook("effect_start:" + x.Node.ID)
+		go func() {
+			res, err := r.call(ctx, i, x)
+			r.opts.Hook("effect_end:" + x.Node.ID)
+			select {
+			case r.msgs <- message{node: i, res: res, err: err}:
+			case <-ctx.Done():
+			}
+		}()
+	}
+	r.launching = r.launching[:0]
+}
+
+// wait blocks until something happens and handles it, and with it everything
+// that has happened meanwhile.
+func (r *Run) wait(ctx context.Context) error {
+	r.setTimer()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case reason := <-r.setup.Stop:
+		r.abort(reason)
+		return nil
+	case m := <-r.msgs:
+		r.handle(m)
+	case <-r.timer:
+		r.timer = nil
+		if limit := r.startedAt.Add(r.opts.MaxTime); !r.now().Before(limit) {
+			r.abort("App execution exceeded " + seconds(r.opts.MaxTime) + " seconds")
+		}
+		return nil
+	}
+	for r.verdict == nil {
+		select {
+		case m := <-r.msgs:
+			r.handle(m)
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+func (r *Run) handle(m message) {
+	if m.chunk != nil {
+		r.streams.chunk(r.plan.nodes[m.node].cfg.ID, *m.chunk)
+		return
+	}
+	r.running--
+	r.nodes[m.node].launched = false
+	r.complete(m.node, m.res, m.err)
+}
+
+// shouldLeave says whether this process should let go of the run.
+func (r *Run) shouldLeave() (Outcome, bool) {
+	if !r.setup.Deadline.IsZero() && !r.now().Before(r.setup.Deadline.Add(-r.opts.HardMargin)) {
+		return Outcome{Verdict: HandedOver}, true
+	}
+	if r.running > 0 {
+		return Outcome{}, false
+	}
+	if r.draining() {
+		return Outcome{Verdict: HandedOver}, true
+	}
+	if wake, ok := r.nextRetry(); ok && wake.Sub(r.now()) > r.opts.ReleaseWait {
+		return Outcome{Verdict: Suspended, WakeAt: wake}, true
+	}
+	return Outcome{}, false
+}
+
+// draining is true when the deadline is too near for new effects.
+func (r *Run) draining() bool {
+	return !r.setup.Deadline.IsZero() && !r.now().Before(r.setup.Deadline.Add(-r.opts.HandoverMargin))
+}
+
+func (r *Run) nextRetry() (at time.Time, ok bool) {
+	for i := range r.nodes {
+		if n := &r.nodes[i]; n.phase == phaseWaiting && (!ok || n.notBefore.Before(at)) {
+			at, ok = n.notBefore, true
+		}
+	}
+	return at, ok
+}
+
+// setTimer arms the timer for the next moment at which something is due.
+func (r *Run) setTimer() {
+	next := r.startedAt.Add(r.opts.MaxTime)
+	if at, ok := r.nextRetry(); ok && at.Before(next) {
+		next = at
+	}
+	if d := r.setup.Deadline; !d.IsZero() {
+		for _, at := range []time.Time{d.Add(-r.opts.HandoverMargin), d.Add(-r.opts.HardMargin)} {
+			if at.After(r.now()) && at.Before(next) {
+				next = at
+			}
+		}
+	}
+	if r.timer != nil && r.timerAt.Equal(next) {
+		return
+	}
+	r.timer, r.timerAt = r.setup.Clock.After(next.Sub(r.now())), next
+}
+
+// idle is true when nothing is left to do.
+func (r *Run) idle() bool {
+	if len(r.ready) > 0 || len(r.launching) > 0 || r.running > 0 {
+		return false
+	}
+	_, waiting := r.nextRetry()
+	return !waiting
+}
+
+func (r *Run) flush(ctx context.Context) error {
+	r.lastFlush = r.now()
+	if len(r.pending) == 0 {
+		return nil
+	}
+	events := r.pending
+	r.pending = nil
+	if err := r.host.Commit(ctx, events); err != nil {
+		return err
+	}
+	r.lastFlush = r.now()
+	return nil
+}
+
+func (r *Run) emit(e workflow.Event) {
+	if e.At.IsZero() {
+		e.At = r.now()
+	}
+	r.pending = append(r.pending, e)
+}
+
+func (r *Run) live(l Live) { r.host.Live(l) }
+
+// now has the precision of the journal.
+func (r *Run) now() time.Time { return r.setup.Clock.Now().UTC().Truncate(time.Microsecond) }

@@ -69,9 +69,11 @@ func Start(ctx context.Context, opts Options) (*Postgres, error) {
 // otherwise.
 func DefaultCacheDir() string {
 	if os.Geteuid() == 0 {
-		return "/var/cache/millrace"
-	}
-	if dir, err := os.UserCacheDir(); err == nil {
+		const dir = "/var/cache/millrace"
+		if os.MkdirAll(dir, 0o755) == nil { // not where the system is read-only
+			return dir
+		}
+	} else if dir, err := os.UserCacheDir(); err == nil {
 		return filepath.Join(dir, "millrace")
 	}
 	return filepath.Join(os.TempDir(), fmt.Sprintf("millrace-cache-%d", os.Geteuid()))

@@ -5,6 +5,7 @@ package pgqueue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -217,26 +218,55 @@ func TestReceiversShareAQueueWithoutOverlap(t *testing.T) {
 	require.Len(t, seen, n)
 }
 
-// BenchmarkHop sends messages one transaction each and receives and
+// BenchmarkHop sends messages, a transaction each, and receives and
 // acknowledges them through the CDK.
 func BenchmarkHop(b *testing.B) {
+	for _, senders := range []int{1, 16} {
+		b.Run(fmt.Sprintf("senders=%d", senders), func(b *testing.B) {
+			p := pool(b)
+			require.NoError(b, Declare(b.Context(), p, q))
+			l := NewListener(p, nil)
+			b.Cleanup(l.Close)
+			sub := OpenSubscription(p, q, &SubscriptionOptions{Listener: l})
+			b.Cleanup(func() { _ = sub.Shutdown(context.Background()) })
+			b.ResetTimer()
+			for s := range senders {
+				go func() {
+					for i := s; i < b.N; i += senders {
+						_ = enqueue(context.Background(), p, q, []Message{{Body: []byte(`{"run":"x"}`)}})
+						_ = Wake(context.Background(), p, q)
+					}
+				}()
+			}
+			for range b.N {
+				m, err := sub.Receive(b.Context())
+				require.NoError(b, err)
+				m.Ack()
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+		})
+	}
+}
+
+// BenchmarkWakeUp is the time from sending to receiving when the receiver is idle.
+func BenchmarkWakeUp(b *testing.B) {
 	p := pool(b)
 	require.NoError(b, Declare(b.Context(), p, q))
 	l := NewListener(p, nil)
 	b.Cleanup(l.Close)
-	sub := OpenSubscription(p, q, &SubscriptionOptions{Listener: l})
-	b.Cleanup(func() { _ = sub.Shutdown(context.Background()) })
-	b.ResetTimer()
-	go func() {
-		for range b.N {
-			_ = enqueue(context.Background(), p, q, []Message{{Body: []byte(`{"run":"x"}`)}})
-			_ = Wake(context.Background(), p, q)
-		}
-	}()
+	s := newSubscription(p, q, &SubscriptionOptions{Listener: l})
+	send := newTopic(p, q, &TopicOptions{})
 	for range b.N {
-		m, err := sub.Receive(b.Context())
-		require.NoError(b, err)
-		m.Ack()
+		got := make(chan struct{})
+		go func() {
+			for {
+				if ms, err := s.ReceiveBatch(context.Background(), 1); err != nil || len(ms) > 0 {
+					close(got)
+					return
+				}
+			}
+		}()
+		require.NoError(b, send.SendBatch(b.Context(), []*driver.Message{{Body: []byte("x")}}))
+		<-got
 	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
 }

@@ -140,7 +140,7 @@ func (s *Sandbox) Run(ctx context.Context, req Request) (*Result, error) {
 	if err := checkObject(res.Output); err != nil {
 		return nil, err
 	}
-	return &Result{Output: res.Output, Stdout: res.Stdout}, nil
+	return &Result{Output: readExponentials(res.Output), Stdout: res.Stdout}, nil
 }
 
 func marshal(v any) ([]byte, error) {

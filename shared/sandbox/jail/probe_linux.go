@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/millrace/millrace/shared/sandbox/driver"
@@ -113,18 +114,7 @@ func (d *Driver) tryIsolation(ctx context.Context, spec childSpec) (*plan, error
 		p := &plan{spec: spec}
 		p.spec.Namespaces, p.spec.Landlock = mode, landlock
 		if mode != "" {
-			root, err := os.MkdirTemp("", "millrace-jail-")
-			if err != nil {
-				reasons = append(reasons, err.Error())
-				continue
-			}
-			p.spec.Root = root
-			// The folder only lends its name to a mount that children see; a
-			// child that finds it gone fails, so it is kept.
-			if err := os.Chmod(root, 0o755); err != nil { //nolint:gosec // an empty folder, the child's uid must pass it
-				reasons = append(reasons, err.Error())
-				continue
-			}
+			p.spec.Root = rootFolder()
 		}
 		_, err := d.run(ctx, p, &driver.Request{
 			Language: driver.Python3, Code: "def main():\n    return {'ok': 1}\n", Inputs: json.RawMessage("{}"),
@@ -133,15 +123,33 @@ func (d *Driver) tryIsolation(ctx context.Context, spec childSpec) (*plan, error
 		if err == nil {
 			return p, nil
 		}
-		if p.spec.Root != "" {
-			_ = os.Remove(p.spec.Root)
-		}
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("trial run: %w", ctx.Err())
 		}
 		reasons = append(reasons, fmt.Sprintf("%s: %v", p.describe(), err))
 	}
 	return nil, errors.New(strings.Join(reasons, "; "))
+}
+
+// rootFolder names the empty folder on which children mount their root. All
+// processes of a user share it: a mount is seen by the child alone.
+func rootFolder() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("millrace-jail-%d", os.Geteuid()))
+}
+
+// makeRootFolder makes the folder if it is not there; some systems tidy up.
+func makeRootFolder(path string) error {
+	if err := os.Mkdir(path, 0o755); err == nil || !errors.Is(err, os.ErrExist) { //nolint:gosec // empty, and the child's uid must pass it
+		return err
+	}
+	st, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if sys, ok := st.Sys().(*syscall.Stat_t); !st.IsDir() || !ok || int(sys.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s is not a folder of this user", path)
+	}
+	return nil
 }
 
 func (d *Driver) pythonCandidates() []string {

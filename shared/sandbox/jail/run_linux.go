@@ -49,6 +49,11 @@ func (d *Driver) run(ctx context.Context, p *plan, req *driver.Request) (*driver
 	if err != nil {
 		return nil, fmt.Errorf("encode the child's orders: %w", err)
 	}
+	if spec.Root != "" {
+		if err := makeRootFolder(spec.Root); err != nil {
+			return nil, fmt.Errorf("make the jail's folder: %w", err)
+		}
+	}
 	c := &child{cmd: command(spec, string(rawSpec))}
 	if err := c.pipes(req); err != nil {
 		return nil, err

@@ -88,6 +88,7 @@ type instance struct {
 	cmd    *exec.Cmd
 	work   chan *invocation // has room for one: the pool gives an instance to one caller
 	exited chan struct{}
+	dead   atomic.Bool // set before a kill, so that no event is given to it any more
 
 	mu        sync.Mutex
 	current   *invocation
@@ -171,7 +172,10 @@ func (inst *instance) thaw() {
 }
 
 // kill ends the process at once; its exit is noticed by its waiter.
-func (inst *instance) kill() { killGroup(inst.cmd.Process) }
+func (inst *instance) kill() {
+	inst.dead.Store(true)
+	killGroup(inst.cmd.Process)
+}
 
 // stop ends an idle process: a signal first, and force after the grace time.
 func (inst *instance) stop() {

@@ -93,6 +93,9 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request, inst *instance
 	case <-r.Context().Done():
 		return
 	}
+	if inst.dead.Load() {
+		return // the event goes to another instance
+	}
 	clk := inst.p.e.opts.Clock
 	inv.deadline = clk.Now().Add(inst.p.f.Timeout)
 	close(inv.begun)

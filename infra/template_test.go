@@ -144,7 +144,7 @@ func TestRoutes(t *testing.T) {
 			path := variable.ReplaceAllString(r.Path, "x")
 			w := httptest.NewRecorder()
 			mux.ServeHTTP(w, httptest.NewRequest(method, path, nil))
-			if w.Code == http.StatusMovedPermanently { // the path with a slash has an owner
+			if w.Code/100 == 3 { // the path with a slash has an owner
 				w = httptest.NewRecorder()
 				mux.ServeHTTP(w, httptest.NewRequest(method, path+"/", nil))
 			}

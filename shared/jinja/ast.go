@@ -200,11 +200,13 @@ type (
 	}
 	blockStmt struct {
 		node
-		name   string
-		scoped bool
-		body   []stmt
-		nvars  int
-		depth  int // scopes between the block and the root
+		name      string
+		scoped    bool
+		required  bool
+		body      []stmt
+		nvars     int
+		depth     int // scopes between the block and the root
+		superSlot int // -1 when not used
 	}
 	// loadStmt is extends, include, import or from: there is no loader.
 	loadStmt struct {

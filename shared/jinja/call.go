@@ -173,9 +173,10 @@ func (it *interp) evalArgs(c *callArgs, first any) ([]any, []kwArg) {
 		kw = append(kw, kwArg{name, it.eval(c.kwVals[i])})
 	}
 	if c.dynKwargs != nil {
-		d, ok := it.eval(c.dynKwargs).(*dict)
+		v := it.eval(c.dynKwargs)
+		d, ok := v.(*dict)
 		if !ok {
-			raiseType("argument after ** must be a mapping")
+			raiseType("argument after ** must be a mapping, not %s", typeName(v))
 		}
 		d.each(func(k, v any) bool {
 			name, ok := strOf(k)
@@ -248,7 +249,7 @@ func (it *interp) call(fn any, args []any, kw []kwArg) any {
 		it.enter()
 		saved := it.scope
 		text := it.capture(func() {
-			it.inScope(fn.stmt.nvars, it.root, func() { it.exec(fn.stmt.body) })
+			it.inScope(fn.stmt.nvars, it.root, func() { it.blockBody(fn.stmt) })
 		})
 		it.scope = saved
 		it.leave()
@@ -368,8 +369,11 @@ func copyArgs(d *macroDef, vars, args []any) int {
 func (it *interp) runMacro(m *macro, vars []any) any {
 	d := m.def
 	it.enter()
-	saved, line := it.scope, it.line
+	saved, line, autoescape := it.scope, it.line, it.autoescape
 	it.scope = &scope{vars: vars, parent: m.scope}
+	// Escaping inside is decided where the macro stands, the type of its
+	// result where it is called.
+	it.autoescape = m.autoescape
 	text := it.capture(func() {
 		for i, p := range d.params {
 			if vars[p.refs[0].slot] != nil {
@@ -383,7 +387,7 @@ func (it *interp) runMacro(m *macro, vars []any) any {
 		}
 		it.exec(d.body)
 	})
-	it.scope, it.line = saved, line
+	it.scope, it.line, it.autoescape = saved, line, autoescape
 	it.leave()
 	return it.markSafe(text)
 }
@@ -397,7 +401,7 @@ func (m *macro) attr(name string) any {
 		}
 		return m.def.name
 	case "arguments":
-		l := &list{}
+		l := &tuple{}
 		for _, p := range m.def.params {
 			l.items = append(l.items, p.name)
 		}

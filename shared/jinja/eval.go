@@ -319,8 +319,8 @@ func sliceBound(v any) (int, bool) {
 	return 0, false
 }
 
-// evalSlice is x[start:stop:step]; as with other subscripts, what cannot be
-// sliced is undefined.
+// evalSlice is x[start:stop:step]. Unlike other subscripts it is Python's own:
+// what cannot be sliced is an error.
 func (it *interp) evalSlice(x any, s *sliceExpr) any {
 	bound := func(e expr) any {
 		if e == nil {
@@ -333,8 +333,10 @@ func (it *interp) evalSlice(x any, s *sliceExpr) any {
 	n := lenOf(x)
 	switch x.(type) {
 	case string, markup, *list, *tuple, *rangeObj:
+	case *dict:
+		raiseType("unhashable type: 'slice'")
 	default:
-		return undefinedAttr(x, sliceName(it.repr(start), it.repr(stop), it.repr(step)))
+		raiseType("'%s' object is not subscriptable", typeName(x))
 	}
 	st, hasStep := sliceBound(step)
 	if !hasStep {
@@ -369,13 +371,6 @@ func (it *interp) evalSlice(x any, s *sliceExpr) any {
 		count = (lo-hi-1)/-st + 1
 	}
 	return it.pick(x, lo, st, count)
-}
-
-// sliceText is a slice as messages show it.
-type sliceText string
-
-func sliceName(start, stop, step string) sliceText {
-	return sliceText("slice(" + start + ", " + stop + ", " + step + ")")
 }
 
 // pick takes count elements of a sequence from lo in strides.
@@ -522,7 +517,7 @@ func (it *interp) attribute(x any, name string) any {
 		if d, ok := x.(*dict); ok && d.getStr(name) != nil {
 			return nil
 		}
-		if isObjectAttribute(name) {
+		if isObjectAttribute(x, name) {
 			u := undefinedHint("access to attribute " + reprString(name) + " of '" + typeName(x) + "' object is unsafe.")
 			u.kind = KindSecurity
 			return u
@@ -570,9 +565,20 @@ func (it *interp) attribute(x any, name string) any {
 	return numberAttribute(x, name)
 }
 
-// isObjectAttribute lists the underscore names every Python object has.
-func isObjectAttribute(name string) bool {
+// isObjectAttribute tells whether a Python object has an underscore name: the
+// difference between an access that is refused and one that finds nothing.
+func isObjectAttribute(x any, name string) bool {
 	switch name {
+	case "__call__", "__name__", "__qualname__", "__module__", "__self__", "__dict__":
+		return isCallable(x)
+	case "__globals__", "__code__", "__closure__", "__defaults__", "__kwdefaults__", "__builtins__",
+		"__annotations__", "__get__":
+		_, ok := x.(*function)
+		return ok
+	case "__len__", "__iter__", "__contains__", "__getitem__":
+		return lenOf(x) >= 0
+	case "__add__", "__mul__", "__rmul__":
+		return isNumber(x) || isSequence(x)
 	case "__class__", "__doc__", "__dir__", "__delattr__", "__eq__", "__format__", "__ge__",
 		"__getattribute__", "__gt__", "__hash__", "__init__", "__init_subclass__", "__le__", "__lt__",
 		"__ne__", "__new__", "__reduce__", "__reduce_ex__", "__repr__", "__setattr__", "__sizeof__",

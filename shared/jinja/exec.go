@@ -27,9 +27,9 @@ func (it *interp) exec(body []stmt) {
 			})
 			it.autoescape = saved
 		case *macroStmt:
-			it.assign(s.target, &macro{def: s.def, scope: it.scope})
+			it.assign(s.target, &macro{def: s.def, scope: it.scope, autoescape: it.autoescape})
 		case *callBlockStmt:
-			caller := &macro{def: s.def, scope: it.scope}
+			caller := &macro{def: s.def, scope: it.scope, autoescape: it.autoescape}
 			it.write(it.evalCall(s.call, caller))
 		case *filterBlockStmt:
 			it.inScope(s.nvars, it.scope, func() {
@@ -290,8 +290,20 @@ func (it *interp) execBlock(s *blockStmt) {
 		parent = parent.parent
 	}
 	it.enter()
-	it.inScope(s.nvars, parent, func() { it.exec(s.body) })
+	it.inScope(s.nvars, parent, func() { it.blockBody(s) })
 	it.leave()
+}
+
+// blockBody renders a block in the current scope. There is no inheritance, so
+// a required block has nothing to fill it and super has nothing to call.
+func (it *interp) blockBody(s *blockStmt) {
+	if s.required {
+		raise(KindRuntime, "Required block %s not found", reprString(s.name))
+	}
+	if s.superSlot >= 0 {
+		it.scope.vars[s.superSlot] = &undefined{hint: "there is no parent block called " + reprString(s.name) + ".", name: "super"}
+	}
+	it.exec(s.body)
 }
 
 // newLoop makes the loop variable over iter; src (nil when filtered) may know

@@ -126,6 +126,9 @@ func filterURLEncode(it *interp, a []any) any {
 	var out []string
 	size := 0
 	for _, pair := range it.collect(src) {
+		if iterOf(pair) == nil {
+			raiseType("cannot unpack non-iterable %s object", typeName(pair))
+		}
 		kv := it.collect(pair)
 		if len(kv) != 2 {
 			unpackError(len(kv))

@@ -87,11 +87,7 @@ func (it *interp) formatValue(v any, spec string) string {
 	case markup:
 		return it.formatText(string(x), parseSpec(spec))
 	case bool:
-		f := parseSpec(spec)
-		if f.typ == 0 {
-			return it.formatText(it.str(v), formatSpec{fill: f.fill, align: f.align, width: f.width, precision: -1})
-		}
-		return it.formatInt(bigOf(x), f)
+		return it.formatInt(bigOf(x), parseSpec(spec))
 	case int, *big.Int:
 		return it.formatInt(bigOf(x), parseSpec(spec))
 	case float64:

@@ -24,7 +24,8 @@ type token struct {
 	line int
 	typ  string
 	val  string
-	num  any // value of integer and float tokens
+	num  any    // value of integer and float tokens
+	err  *Error // set on the last token when lexing failed there
 }
 
 func operatorType(op string) string {
@@ -157,11 +158,21 @@ func syntaxError(line int, format string, args ...any) {
 	raise(KindSyntax, format, args...)
 }
 
-// tokenize splits a template into tokens; it raises on malformed input.
-func tokenize(source string) []token {
+// tokenize splits a template into tokens. Malformed input ends them with a
+// token that carries the error.
+func tokenize(source string) (toks []token) {
 	src := strings.ReplaceAll(strings.ReplaceAll(source, "\r\n", "\n"), "\r", "\n")
 	src = strings.TrimSuffix(src, "\n")
 	lx := &lexer{src: src, line: 1, toks: make([]token, 0, 16+len(src)/8)}
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case *Error:
+			toks = append(lx.toks, token{line: lx.line, typ: tokEOF, err: r})
+		default:
+			panic(r)
+		}
+	}()
 	lx.root()
 	return append(lx.toks, token{line: lx.line, typ: tokEOF})
 }

@@ -262,10 +262,6 @@ func splitSpace(s string, limit int, fromRight bool) []string {
 		for s != "" {
 			i := strings.IndexFunc(s, isPySpace)
 			if i < 0 || len(out) == limit {
-				if len(out) == limit {
-					s = strings.TrimRightFunc(s, isPySpace)
-					// The rest keeps its inner space; only a full split trims its end.
-				}
 				return append(out, s)
 			}
 			out = append(out, s[:i])
@@ -277,7 +273,7 @@ func splitSpace(s string, limit int, fromRight bool) []string {
 	for s != "" {
 		i := strings.LastIndexFunc(s, isPySpace)
 		if i < 0 || len(out) == limit {
-			out = append(out, strings.TrimLeftFunc(s, isPySpace))
+			out = append(out, s)
 			break
 		}
 		_, n := utf8.DecodeRuneInString(s[i:])

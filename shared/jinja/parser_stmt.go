@@ -19,15 +19,25 @@ func (p *parser) cur() token { return p.toks[p.i] }
 
 func (p *parser) look() token {
 	if p.i+1 < len(p.toks) {
+		p.checkLexed(p.i + 1)
 		return p.toks[p.i+1]
 	}
 	return p.toks[len(p.toks)-1]
+}
+
+// checkLexed raises the lexer's error when the parser reaches its place: what
+// the parser objects to before that is reported first.
+func (p *parser) checkLexed(i int) {
+	if e := p.toks[i].err; e != nil {
+		panic(e)
+	}
 }
 
 func (p *parser) next() token {
 	t := p.toks[p.i]
 	if p.i < len(p.toks)-1 {
 		p.i++
+		p.checkLexed(p.i)
 		if p.toks[p.i].typ == tokEOF {
 			// The end is reported at the line of the last token.
 			p.toks[p.i].line = t.line
@@ -332,12 +342,12 @@ func (p *parser) blockTag() stmt {
 	n := &blockStmt{node: node{p.next().line}}
 	n.name = p.expect(tokName).val
 	n.scoped = p.skipIf("name:scoped")
-	required := p.skipIf("name:required")
+	n.required = p.skipIf("name:required")
 	if p.cur().typ == "sub" {
 		syntaxError(p.cur().line, "Block names in Jinja have to be valid Python identifiers and may not contain hyphens, use an underscore instead.")
 	}
 	n.body = p.statements([]string{"name:endblock"}, true)
-	if required && !onlySpace(n.body) {
+	if n.required && !onlySpace(n.body) {
 		syntaxError(p.cur().line, "Required blocks can only contain comments or whitespace")
 	}
 	p.skipIf("name:" + n.name)

@@ -160,8 +160,6 @@ func (p *printer) repr(v any) {
 		p.add("Markup(" + reprString(string(v)) + ")")
 	case *undefined:
 		p.add("Undefined")
-	case sliceText:
-		p.add(string(v))
 	case *list:
 		if !p.enter(v) {
 			p.add("[...]")

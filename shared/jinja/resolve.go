@@ -340,7 +340,12 @@ func (r *resolver) blockStmt(n *blockStmt, f *frame) {
 	}
 	forDepth := r.forDepth
 	r.forDepth = 0
-	n.nvars = r.block(n.body, newFrame(parent))
+	inner := newFrame(parent)
+	n.superSlot = -1
+	if mentions(n.body, "super") {
+		n.superSlot = inner.declare("super")
+	}
+	n.nvars = r.block(n.body, inner)
 	r.forDepth = forDepth
 	f.captured = true
 }

@@ -216,7 +216,7 @@ func (f *fieldFormatter) first(name string) any {
 		raise(KindKey, "%s", reprString(name))
 	}
 	if index >= len(f.args) {
-		raise(KindIndex, "Replacement index %d out of range for positional args tuple", index)
+		raise(KindIndex, "tuple index out of range")
 	}
 	return f.args[index]
 }

@@ -77,6 +77,7 @@ func Compile(source string, opts Options) (t *Template, err error) {
 	}
 	env := defaultEnvironment()
 	p := &parser{toks: tokenize(source), env: env}
+	p.checkLexed(0)
 	body := p.subparse(nil)
 	root := newFrame(nil)
 	r := &resolver{env: env, root: root, ctxNames: map[string]int{}, blocks: map[string]*blockStmt{}}

@@ -76,8 +76,9 @@ type (
 	}
 
 	macro struct {
-		def   *macroDef
-		scope *scope
+		def        *macroDef
+		scope      *scope
+		autoescape bool
 	}
 
 	loopCtx struct {

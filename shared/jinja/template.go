@@ -160,10 +160,14 @@ func (it *interp) charge(n int) {
 	}
 }
 
-// chargeBytes spends steps for text: one for every 256 bytes.
+// bytesPerStep is the price of text. With the default MaxSteps a run produces
+// at most 64 MB of it, whatever it keeps alive.
+const bytesPerStep = 64
+
+// chargeBytes spends steps for text.
 func (it *interp) chargeBytes(n int) {
-	if n >= 256 {
-		it.charge(n / 256)
+	if n >= bytesPerStep {
+		it.charge(n / bytesPerStep)
 	}
 }
 

@@ -9,8 +9,3 @@ build-%Function:
 	@name=$$(echo '$*' | sed -E 's/([a-z0-9])([A-Z])/\1-\2/g' | tr 'A-Z' 'a-z'); \
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) go build -trimpath -tags $(LAMBDA_TAGS) \
 		-ldflags '-s -w -buildid=' -o '$(ARTIFACTS_DIR)/bootstrap' "./functions/$$name"
-
-.PHONY: sam-check
-sam-check: ## Check infra/template.yaml with sam and cfn-lint
-	sam validate --lint --template infra/template.yaml
-	cfn-lint infra/template.yaml

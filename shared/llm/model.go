@@ -86,34 +86,10 @@ func (m *Model) prepare(req Request) (Request, error) {
 	}
 	messages := make([]Message, len(req.Messages))
 	for i, msg := range req.Messages {
-		messages[i] = m.fit(msg)
+		messages[i] = m.schema.Fit(msg)
 	}
 	req.Messages = messages
 	return req, nil
-}
-
-// fit drops the parts that the model has no feature for and turns a message
-// with nothing but one text into a plain one.
-func (m *Model) fit(msg Message) Message {
-	if msg.Parts == nil {
-		return msg
-	}
-	need := map[PartType]Feature{PartImage: FeatureVision, PartAudio: FeatureAudio, PartVideo: FeatureVideo, PartDocument: FeatureDocument}
-	var kept []Part
-	for _, p := range msg.Parts {
-		if f, media := need[p.Type]; !media || m.schema.Has(f) {
-			kept = append(kept, p)
-		}
-	}
-	switch {
-	case len(kept) == 0:
-		msg.Parts, msg.Text = nil, ""
-	case len(kept) == 1 && kept[0].Type == PartText:
-		msg.Parts, msg.Text = nil, kept[0].Text
-	default:
-		msg.Parts = kept
-	}
-	return msg
 }
 
 func stopWords(v any) []string {

@@ -72,6 +72,30 @@ func (s *Schema) Rule(name string) *ParameterRule {
 	return nil
 }
 
+// Fit drops the parts that the model has no feature for and turns a message
+// with nothing but one text into a plain one.
+func (s *Schema) Fit(msg Message) Message {
+	if msg.Parts == nil {
+		return msg
+	}
+	need := map[PartType]Feature{PartImage: FeatureVision, PartAudio: FeatureAudio, PartVideo: FeatureVideo, PartDocument: FeatureDocument}
+	var kept []Part
+	for _, p := range msg.Parts {
+		if f, media := need[p.Type]; !media || s.Has(f) {
+			kept = append(kept, p)
+		}
+	}
+	switch {
+	case len(kept) == 0:
+		msg.Parts, msg.Text = nil, ""
+	case len(kept) == 1 && kept[0].Type == PartText:
+		msg.Parts, msg.Text = nil, kept[0].Text
+	default:
+		msg.Parts = kept
+	}
+	return msg
+}
+
 // CheckParameters returns the parameters that the model accepts, in the types
 // of its rules. Parameters without a rule are left out, as the contract does:
 // an app's settings survive a change of its model. A value outside its rule is

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"syscall"
 	"unsafe"
 
@@ -44,10 +45,33 @@ func childMain(orders string) error {
 		return fmt.Errorf("read the orders: %w", err)
 	}
 	unix.CloseOnExec(controlFD)
+	if err := closeInherited(); err != nil {
+		return err
+	}
 	if spec.Language == driver.JavaScript {
 		return javaScriptChild(&spec)
 	}
 	return pythonChild(&spec)
+}
+
+// closeInherited closes what the parent had open without knowing it, such as
+// descriptors that its own parent left. What this process opened itself closes
+// on exec; what came through the exec does not, by which they are told apart.
+func closeInherited() error {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return fmt.Errorf("list the descriptors: %w", err)
+	}
+	for _, e := range entries {
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil || fd <= controlFD {
+			continue
+		}
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			_ = unix.Close(fd)
+		}
+	}
+	return nil
 }
 
 // pythonChild builds the jail around the calling thread and turns into python.

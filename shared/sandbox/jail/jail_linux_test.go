@@ -14,6 +14,7 @@ import (
 
 func TestMain(m *testing.M) {
 	jail.MaybeChild()
+	jail.MaybeProbe()
 	os.Exit(m.Run())
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -25,7 +26,7 @@ import (
 func read(t *testing.T) *lambdaemu.Template {
 	t.Helper()
 	tpl, err := lambdaemu.ReadTemplate("template.yaml", map[string]string{
-		"DatabaseUrlSecretArn": "arn:aws:secretsmanager:eu-west-1:1:secret:db", "RedisUrl": "rediss://redis:6379/0",
+		"RedisUrl": "rediss://redis:6379/0",
 		"OtlpEndpoint": "https://otlp.example", "PublicUrl": "https://api.example",
 	})
 	require.NoError(t, err)
@@ -206,6 +207,8 @@ func TestSettingsAreKnownAndEnough(t *testing.T) {
 		for k, v := range d.Env {
 			if k == "DATABASE_URL" || k == "SECRET_KEY" {
 				require.True(t, strings.HasPrefix(v, "awssecretsmanager://"), "%s: %s names a secret, never holds it", f.Name, k)
+				_, err := url.Parse(v) // an ARN would not parse, and the driver takes names only
+				require.NoError(t, err, f.Name)
 			}
 		}
 	}

@@ -26,7 +26,7 @@ import (
 func read(t *testing.T) *lambdaemu.Template {
 	t.Helper()
 	tpl, err := lambdaemu.ReadTemplate("template.yaml", map[string]string{
-		"RedisUrl": "rediss://redis:6379/0",
+		"RedisUrl":     "rediss://redis:6379/0",
 		"OtlpEndpoint": "https://otlp.example", "PublicUrl": "https://api.example",
 	})
 	require.NoError(t, err)

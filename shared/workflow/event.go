@@ -203,6 +203,12 @@ func DecodeEvents(data []byte) ([]Event, error) {
 	if err := json.Unmarshal(data, &events); err != nil {
 		return nil, fmt.Errorf("decode events: %w", err)
 	}
+	ReviveEvents(events)
+	return events, nil
+}
+
+// ReviveEvents turns the files in the values of decoded events into files again.
+func ReviveEvents(events []Event) {
 	for i := range events {
 		e := &events[i]
 		if e.Started != nil {
@@ -219,5 +225,4 @@ func DecodeEvents(data []byte) ([]Event, error) {
 			}
 		}
 	}
-	return events, nil
 }

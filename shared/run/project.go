@@ -1,0 +1,218 @@
+package run
+
+import (
+	"time"
+	"unicode/utf8"
+
+	"github.com/millrace/millrace/shared/ids"
+	"github.com/millrace/millrace/shared/runstore"
+	"github.com/millrace/millrace/shared/runstore/driver"
+	"github.com/millrace/millrace/shared/workflow"
+	"github.com/millrace/millrace/shared/workflow/value"
+)
+
+// projection makes the rows of the contract's tables from events.
+type projection struct {
+	def *Definition
+	req *StartRequest
+}
+
+// rows returns the changes that a batch of events makes. first is true for the
+// batch that makes the run.
+func (p *projection) rows(events []workflow.Event, first bool, startedAt time.Time) runstore.Rows {
+	var r runstore.Rows
+	if first {
+		p.begin(&r, startedAt)
+	}
+	at := map[string]int{} // execution id -> index in r.Nodes
+	for i := range events {
+		e := &events[i]
+		switch e.Type {
+		case workflow.EventNodeStarted:
+			at[e.Node.ExecutionID] = len(r.Nodes)
+			r.Nodes = append(r.Nodes, p.node(e, nil))
+		case workflow.EventNodeFinished:
+			row := p.node(e, &e.At)
+			if k, ok := at[e.Node.ExecutionID]; ok {
+				r.Nodes[k] = row
+				continue
+			}
+			row.Update = true
+			r.Nodes = append(r.Nodes, row)
+		case workflow.EventRunFinished:
+			r.RunEnd = runEnd(e.Finished, e.At)
+			if e.Finished.Status == workflow.StatusStopped || e.Finished.Status == workflow.StatusFailed {
+				r.StopNodes = &e.At
+			}
+			p.endMessage(&r, e.Finished, e.At)
+		}
+	}
+	return r
+}
+
+func (p *projection) creator() driver.Creator {
+	return driver.Creator{Role: p.req.User.Role, ID: p.req.User.ID}
+}
+
+func (p *projection) begin(r *runstore.Rows, at time.Time) {
+	sp := spec{Request: *p.req, StartedAt: at}
+	r.Run = &driver.RunRow{
+		WorkflowID: p.def.ID, Type: p.def.Type, TriggeredFrom: p.req.TriggeredFrom, Version: p.def.Version, Graph: p.def.Graph,
+		Inputs: value.JSONASCII(storedInputs(p.def, sp)), Status: workflow.StatusRunning, CreatedBy: p.creator(), CreatedAt: at,
+	}
+	if p.req.CreatedFrom != "" {
+		r.AppLog = &driver.AppLogRow{ID: ids.New(), WorkflowID: p.def.ID, CreatedFrom: p.req.CreatedFrom, CreatedBy: p.creator(), CreatedAt: at}
+	}
+	if p.req.Chat != nil {
+		p.beginTurn(r, at)
+	}
+}
+
+func (p *projection) beginTurn(r *runstore.Rows, at time.Time) {
+	chat := p.req.Chat
+	source, endUser, account := "api", &p.req.User.ID, (*string)(nil)
+	if p.req.User.Role == "account" {
+		source, endUser, account = "console", nil, &p.req.User.ID
+	}
+	inputs := value.JSONASCII(orEmpty(p.req.Inputs))
+	r.Conversation = &driver.ConversationRow{
+		Update: !chat.NewConversation, ID: chat.ConversationID, Mode: p.req.Mode, Name: conversationName(chat.Query), Inputs: inputs,
+		Introduction: chat.Introduction, FromSource: source, EndUserID: endUser, AccountID: account, InvokeFrom: p.req.InvokeFrom, At: at,
+	}
+	m := &driver.MessageRow{
+		ID: chat.MessageID, ConversationID: chat.ConversationID, Inputs: inputs, Query: chat.Query, FromSource: source,
+		EndUserID: endUser, AccountID: account, InvokeFrom: p.req.InvokeFrom, AppMode: p.req.Mode, CreatedAt: at,
+	}
+	if chat.ParentMessageID != "" {
+		m.ParentMessageID = &chat.ParentMessageID
+	}
+	r.Message = m
+	for _, f := range p.req.Files {
+		if file, ok := f.(*value.File); ok {
+			r.Files = append(r.Files, p.file(file, "user", at))
+		}
+	}
+}
+
+func (p *projection) file(f *value.File, belongsTo string, at time.Time) driver.MessageFileRow {
+	row := driver.MessageFileRow{
+		ID: ids.New(), MessageID: p.req.Chat.MessageID, Type: f.Type, TransferMethod: f.TransferMethod, BelongsTo: belongsTo,
+		CreatedBy: p.creator(), CreatedAt: at,
+	}
+	switch {
+	case f.TransferMethod == "local_file" && f.RelatedID != "":
+		row.UploadFileID = &f.RelatedID
+	case f.RemoteURL != "":
+		row.URL = &f.RemoteURL
+	case f.URL != "":
+		row.URL = &f.URL
+	}
+	return row
+}
+
+func (p *projection) node(e *workflow.Event, finished *time.Time) driver.NodeRow {
+	n := e.Node
+	row := driver.NodeRow{
+		ID: n.ExecutionID, WorkflowID: p.def.ID, TriggeredFrom: "workflow-run", Index: n.Index, NodeID: n.NodeID, NodeType: n.NodeType,
+		Title: n.Title, Status: workflow.StatusRunning, CreatedBy: p.creator(), CreatedAt: n.StartedAt,
+	}
+	if finished == nil {
+		return row
+	}
+	row.Status, row.FinishedAt, row.Elapsed = n.Status, finished, n.Elapsed
+	row.Inputs, row.ProcessData, row.Outputs, row.Metadata = jsonColumn(n.Inputs), jsonColumn(n.ProcessData), jsonColumn(n.Outputs), jsonColumn(n.Metadata)
+	row.Error = textColumn(n.Error)
+	return row
+}
+
+func runEnd(f *workflow.RunFinished, at time.Time) *driver.RunEndRow {
+	return &driver.RunEndRow{
+		Status: f.Status, Outputs: jsonColumn(orEmpty(f.Outputs)), Error: textColumn(f.Error), Elapsed: f.Elapsed, Tokens: f.Tokens,
+		Steps: f.Steps, Exceptions: f.Exceptions, FinishedAt: at,
+	}
+}
+
+func (p *projection) endMessage(r *runstore.Rows, f *workflow.RunFinished, at time.Time) {
+	if p.req.Chat == nil {
+		return
+	}
+	m := &driver.MessageEndRow{
+		ID: p.req.Chat.MessageID, ConversationID: p.req.Chat.ConversationID, Status: "normal", Answer: f.Answer, Message: `""`,
+		PromptUnitPrice: "0", PromptPriceUnit: "0.001", CompletionUnitPrice: "0", CompletionPriceUnit: "0.001",
+		TotalPrice: "0", Currency: "USD", ProviderResponseLatency: f.Elapsed, UpdatedAt: at, ConversationLastActivity: at,
+	}
+	if f.Status == workflow.StatusFailed {
+		text := "Run failed: " + f.Error
+		m.Status, m.Error, m.Answer = "error", &text, ""
+	}
+	if u := f.Usage; u != nil {
+		m.PromptTokens, m.CompletionTokens = u.PromptTokens, u.CompletionTokens
+		if u.TotalPrice != "" {
+			m.TotalPrice = u.TotalPrice
+		}
+		if u.Currency != "" {
+			m.Currency = u.Currency
+		}
+		set := func(dst *string, key string) {
+			if v := u.Object.String(key); v != "" {
+				*dst = v
+			}
+		}
+		set(&m.PromptUnitPrice, "prompt_unit_price")
+		set(&m.PromptPriceUnit, "prompt_price_unit")
+		set(&m.CompletionUnitPrice, "completion_unit_price")
+		set(&m.CompletionPriceUnit, "completion_price_unit")
+	}
+	m.Metadata = jsonColumn(MessageMetadata(f))
+	r.MessageEnd = m
+	if f.Status == workflow.StatusFailed {
+		return
+	}
+	for _, file := range f.Files() {
+		r.Files = append(r.Files, p.file(file, "assistant", at))
+	}
+}
+
+// MessageMetadata is the metadata of a chatflow's message: what message_end
+// shows and the message row keeps.
+func MessageMetadata(f *workflow.RunFinished) *value.Object {
+	usage := value.Obj(
+		"prompt_tokens", int64(0), "prompt_unit_price", "0.0", "prompt_price_unit", "0.0", "prompt_price", "0.0",
+		"completion_tokens", int64(0), "completion_unit_price", "0.0", "completion_price_unit", "0.0", "completion_price", "0.0",
+		"total_tokens", int64(0), "total_price", "0.0", "currency", "USD", "latency", 0.0, "time_to_first_token", nil, "time_to_generate", nil,
+	)
+	if f.Usage != nil && f.Usage.Object != nil {
+		usage = f.Usage.Object
+	}
+	return value.Obj("annotation_reply", nil, "retriever_resources", []any{}, "usage", usage, "reasoning", orEmpty(f.Reasoning))
+}
+
+// conversationName is what a new conversation is called until it is named.
+func conversationName(query string) string {
+	if utf8.RuneCountInString(query) <= 50 {
+		return query
+	}
+	return string([]rune(query)[:47]) + "..."
+}
+
+func orEmpty(o *value.Object) *value.Object {
+	if o == nil {
+		return value.NewObject(0)
+	}
+	return o
+}
+
+func jsonColumn(o *value.Object) *string {
+	if o == nil {
+		return nil
+	}
+	s := value.JSONASCII(o)
+	return &s
+}
+
+func textColumn(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

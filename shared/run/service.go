@@ -1,0 +1,185 @@
+package run
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/millrace/millrace/shared/clock"
+	"github.com/millrace/millrace/shared/errs"
+	"github.com/millrace/millrace/shared/eventstream"
+	"github.com/millrace/millrace/shared/ids"
+	"github.com/millrace/millrace/shared/runstore"
+	"github.com/millrace/millrace/shared/workflow"
+	"github.com/millrace/millrace/shared/workflow/engine"
+)
+
+// Deps are what a Service works with. All but Sender are required.
+type Deps struct {
+	Store  *runstore.Store
+	Stream *eventstream.Stream
+	Types  engine.Types // node.NewRegistry(...)
+	Graphs GraphSource
+	Clock  clock.Clock
+	// Sender relays wake-ups to queues; without one they stay in the outbox.
+	Sender Sender
+}
+
+// Options tune a Service; zero values are usable.
+type Options struct {
+	// Owner names this process in leases; made when empty. A process that keeps
+	// its name over restarts can free its old leases with ExpireOwner.
+	Owner string
+	// Queue is where runs without a queue of their own continue ["runs-professional"].
+	Queue string
+	// Engine tunes the engine.
+	Engine engine.Options
+	// StopPoll is how often running runs look for stop requests from other
+	// processes [150 ms].
+	StopPoll time.Duration
+	// JournalPoll is how often a joined client looks into the journal when the
+	// stream is silent [1 s].
+	JournalPoll time.Duration
+	// Plans is how many compiled workflow versions are kept [256].
+	Plans int
+	// Tracer makes spans of runs and nodes; nil makes none.
+	Tracer trace.Tracer
+	Log    *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Owner == "" {
+		o.Owner = ids.New()
+	}
+	if o.Queue == "" {
+		o.Queue = "runs-professional"
+	}
+	if o.StopPoll <= 0 {
+		o.StopPoll = 150 * time.Millisecond
+	}
+	if o.JournalPoll <= 0 {
+		o.JournalPoll = time.Second
+	}
+	if o.Plans <= 0 {
+		o.Plans = 256
+	}
+	if o.Tracer == nil {
+		o.Tracer = noop.NewTracerProvider().Tracer("")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Engine.Hook == nil {
+		o.Engine.Hook = func(string) {}
+	}
+	return o
+}
+
+// Service runs workflows durably. It is safe for concurrent use.
+type Service struct {
+	Deps
+	opts  Options
+	plans plans
+
+	mu      sync.Mutex
+	active  map[string]*execution // by run id
+	polling bool
+	// background counts publishers and relays that outlive a call.
+	background sync.WaitGroup
+}
+
+// New returns a service.
+func New(deps Deps, opts Options) *Service {
+	s := &Service{Deps: deps, opts: opts.withDefaults(), active: map[string]*execution{}}
+	s.plans.limit = s.opts.Plans
+	return s
+}
+
+// Owner is the name of this process in leases.
+func (s *Service) Owner() string { return s.opts.Owner }
+
+// Wait returns when everything that calls have left to do in the background is
+// done, or ctx ends. A process calls it before it exits or freezes.
+func (s *Service) Wait(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		s.background.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// compiled is a workflow version that is ready to run.
+type compiled struct {
+	def  *Definition
+	plan *engine.Plan
+	root *workflow.NodeConfig
+}
+
+// plans keeps compiled versions by tenant and id. The oldest one makes room.
+type plans struct {
+	mu    sync.Mutex
+	limit int
+	byID  map[[2]string]*compiled
+	order [][2]string
+}
+
+func (p *plans) get(k [2]string) *compiled {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.byID[k]
+}
+
+func (p *plans) put(k [2]string, c *compiled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.byID == nil {
+		p.byID = map[[2]string]*compiled{}
+	}
+	if p.byID[k] == nil {
+		p.order = append(p.order, k)
+	}
+	p.byID[k] = c
+	for len(p.order) > p.limit {
+		delete(p.byID, p.order[0])
+		p.order = p.order[1:]
+	}
+}
+
+// plan returns the compiled version of a workflow.
+func (s *Service) plan(ctx context.Context, tenantID, workflowID string) (*compiled, error) {
+	k := [2]string{tenantID, workflowID}
+	if c := s.plans.get(k); c != nil {
+		return c, nil
+	}
+	def, err := s.Graphs.Definition(ctx, tenantID, workflowID)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.compile(def)
+	if err != nil {
+		return nil, err
+	}
+	s.plans.put(k, c)
+	return c, nil
+}
+
+func (s *Service) compile(def *Definition) (*compiled, error) {
+	g, err := workflow.ParseGraph([]byte(def.Graph))
+	if err != nil {
+		return nil, &errs.Error{Code: errs.InvalidParam, Message: err.Error(), Cause: err}
+	}
+	plan, err := engine.Compile(g, s.Types)
+	if err != nil {
+		return nil, err
+	}
+	root, _ := g.Root()
+	return &compiled{def: def, plan: plan, root: root}, nil
+}

@@ -1,0 +1,263 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/millrace/millrace/shared/clock"
+	"github.com/millrace/millrace/shared/errs"
+	"github.com/millrace/millrace/shared/ids"
+	"github.com/millrace/millrace/shared/runstore"
+	"github.com/millrace/millrace/shared/workflow"
+	"github.com/millrace/millrace/shared/workflow/engine"
+	"github.com/millrace/millrace/shared/workflow/value"
+)
+
+// spec is what is stored with a run so that any process can continue it.
+type spec struct {
+	Request   StartRequest `json:"request"`
+	StartedAt time.Time    `json:"started_at"`
+}
+
+// Start makes a run and executes it here, in the caller's goroutine. The sink,
+// if any, gets what the client should see. A cancelled ctx does not end the run;
+// a deadline of ctx is taken as the moment when the platform ends this process:
+// the run is handed over before that.
+//
+// An error before the first commit means that there is no run. Later errors
+// mean that this process could not go on; the run continues elsewhere.
+func (s *Service) Start(ctx context.Context, req StartRequest, sink Sink) (*Result, error) {
+	c, err := s.plan(ctx, req.TenantID, req.WorkflowID)
+	if err != nil {
+		return nil, err
+	}
+	if req.RunID == "" {
+		req.RunID = ids.Random()
+	}
+	if TaskID(req.RunID) == "" {
+		return nil, errs.New(errs.InvalidParam, "the run id must be a uuid")
+	}
+	if req.Queue == "" {
+		req.Queue = s.opts.Queue
+	}
+	if req.TriggeredFrom == "" {
+		req.TriggeredFrom = "app-run"
+	}
+	sp := spec{Request: req, StartedAt: s.now()}
+	x := s.newExecution(ctx, c, sp, sink)
+	return x.run(ctx, nil)
+}
+
+// Continue advances a run that another process has left, until it is over or
+// has to be left again. It is what a wake-up calls, any number of times: a run
+// that is finished or in good hands needs nothing.
+func (s *Service) Continue(ctx context.Context, tenantID, runID string) error {
+	g, err := s.Store.Acquire(ctx, tenantID, runID, s.opts.Owner)
+	if errs.Is(err, errs.Conflict) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if g.Run.Finished() {
+		return nil
+	}
+	x, err := s.reopen(ctx, g)
+	if err != nil {
+		return s.giveUp(ctx, g, err)
+	}
+	_, err = x.run(ctx, g)
+	if errs.Is(err, errs.LeaseLost) {
+		return nil // somebody else goes on with it
+	}
+	return err
+}
+
+// reopen rebuilds an execution from its journal.
+func (s *Service) reopen(ctx context.Context, g *runstore.Granted) (*execution, error) {
+	var sp spec
+	if err := json.Unmarshal(g.Run.Spec, &sp); err != nil {
+		return nil, fmt.Errorf("spec of run %s: %w", g.Run.ID, err)
+	}
+	c, err := s.plan(ctx, g.Run.TenantID, sp.Request.WorkflowID)
+	if err != nil {
+		return nil, err
+	}
+	x := s.newExecution(ctx, c, sp, nil)
+	x.adopt(g)
+	if g.Run.StopReason != "" {
+		x.requestStop(g.Run.StopReason)
+	}
+	return x, x.engine.Restore(g.Events)
+}
+
+// giveUp handles a run that cannot even be loaded. When its workflow is gone it
+// never will be, so it is failed; otherwise it is left for a later try.
+func (s *Service) giveUp(ctx context.Context, g *runstore.Granted, cause error) error {
+	ctx = context.WithoutCancel(ctx)
+	if !errs.Is(cause, errs.NotFound) {
+		if err := s.Store.Release(ctx, &g.Lease, time.Time{}); err != nil {
+			s.opts.Log.WarnContext(ctx, "release run", "run_id", g.Run.ID, "error", err)
+		}
+		return cause
+	}
+	now := s.now()
+	f := &workflow.RunFinished{
+		Status: workflow.StatusFailed, Outputs: value.NewObject(0), Error: "The workflow of this run does not exist any more.", StartedAt: g.Run.CreatedAt,
+	}
+	e := workflow.Event{Seq: g.Lease.LastSeq + 1, Token: g.Lease.Token, Type: workflow.EventRunFinished, At: now, Finished: f}
+	_, err := s.Store.Append(ctx, &g.Lease, &runstore.Batch{Events: []workflow.Event{e}, Status: f.Status, Rows: runstore.Rows{RunEnd: runEnd(f, now), StopNodes: &now}})
+	return err
+}
+
+// execution is a run in this process.
+type execution struct {
+	s      *Service
+	c      *compiled
+	spec   spec
+	engine *engine.Run
+	base   context.Context // the caller's, without its cancellation
+	ctx    context.Context // of the work: cancelled when the lease is lost
+
+	lease   runstore.Lease
+	begun   bool
+	seq     int64
+	lastOf  map[workflow.EventType]int64 // last journalled event of a kind
+	project *projection
+
+	client *mailbox // of the client that started the run
+	relay  *relay   // what that client sees; used by serve until client is drained
+	gone   error    // why the client gets nothing more
+	stream *mailbox // on its way to other processes
+
+	stop    chan string
+	cancel  context.CancelCauseFunc
+	renewed chan struct{} // closed when the renewal has ended
+}
+
+func (s *Service) newExecution(ctx context.Context, c *compiled, sp spec, sink Sink) *execution {
+	x := &execution{
+		s: s, c: c, spec: sp, stop: make(chan string, 1), lastOf: map[workflow.EventType]int64{},
+		project: &projection{def: c.def, req: &sp.Request},
+	}
+	req := &sp.Request
+	x.relay = newRelay(func(i Item) {
+		if sink != nil && x.gone == nil {
+			x.gone = sink.Item(i)
+		}
+	})
+	if sink != nil {
+		x.client = newMailbox()
+		go x.serve()
+	}
+	deadline, _ := ctx.Deadline()
+	x.engine = engine.New(c.plan, engine.Setup{
+		Info: runInfo(c, sp), Pool: newPool(c, sp), Inputs: shownInputs(c, req),
+		Deadline: deadline, Stop: x.stop, NewID: ids.New, Clock: s.Clock,
+	}, x, s.opts.Engine)
+	return x
+}
+
+func (x *execution) adopt(g *runstore.Granted) {
+	x.begun, x.lease, x.seq = true, g.Lease, g.Lease.LastSeq
+	for i := range g.Events {
+		x.lastOf[g.Events[i].Type] = g.Events[i].Seq
+	}
+	x.stream = newMailbox()
+	x.publishInBackground()
+}
+
+// run executes until the engine lets go. g is nil for a new run.
+func (x *execution) run(ctx context.Context, g *runstore.Granted) (*Result, error) {
+	s, req := x.s, &x.spec.Request
+	traced, span := s.opts.Tracer.Start(ctx, "run", trace.WithAttributes(
+		attribute.String("millrace.run_id", req.RunID), attribute.String("millrace.app_id", req.AppID), attribute.Bool("millrace.resumed", g != nil)))
+	defer span.End()
+	x.base = context.WithoutCancel(traced)
+	x.ctx, x.cancel = context.WithCancelCause(x.base)
+	defer x.cancel(nil)
+	s.register(x)
+	if x.begun {
+		x.keepLease()
+	}
+	out, err := x.engine.Execute(x.ctx)
+	s.unregister(x)
+	x.endLease()
+	if err == nil && out.Verdict != engine.Finished {
+		err = x.leave(out)
+	}
+	x.close()
+	if err != nil {
+		span.RecordError(err)
+		return nil, err
+	}
+	res := &Result{RunID: req.RunID, TaskID: TaskID(req.RunID), WorkflowID: req.WorkflowID, CreatedAt: x.spec.StartedAt, Finished: out.Result}
+	if out.Verdict == engine.Suspended && g == nil {
+		res.Finished, err = x.waitFor(ctx, out.WakeAt)
+	}
+	res.HandedOver = res.Finished == nil
+	return res, err
+}
+
+// leave gives the lease back and arranges for the run to go on.
+func (x *execution) leave(out engine.Outcome) error {
+	if !x.begun {
+		return errs.New(errs.DeadlineNear, "")
+	}
+	if out.Verdict == engine.Suspended {
+		return x.s.Store.Release(x.base, &x.lease, out.WakeAt)
+	}
+	req := &x.spec.Request
+	w := runstore.Wake{ID: ids.New(), TenantID: req.TenantID, RunID: req.RunID, Queue: req.Queue, Attributes: inject(x.base)}
+	if err := x.s.Store.Release(x.base, &x.lease, time.Time{}, w); err != nil {
+		return err
+	}
+	if err := x.s.send(x.base, []runstore.Wake{w}); err != nil {
+		x.s.opts.Log.WarnContext(x.base, "relay wake-up; tick will", "run_id", w.RunID, "error", err)
+	}
+	return nil
+}
+
+// waitFor keeps the client of a suspended run company. When the time has come
+// and this process still lives, it goes on with the run itself; tick would too,
+// but later.
+func (x *execution) waitFor(ctx context.Context, wakeAt time.Time) (*workflow.RunFinished, error) {
+	s, req := x.s, &x.spec.Request
+	follow, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.background.Add(1)
+	go func() {
+		defer s.background.Done()
+		if clock.Sleep(follow, s.Clock, wakeAt.Sub(s.Clock.Now())) != nil {
+			return
+		}
+		if err := s.Continue(context.WithoutCancel(ctx), req.TenantID, req.RunID); err != nil {
+			s.opts.Log.WarnContext(ctx, "continue suspended run; tick will", "run_id", req.RunID, "error", err)
+		}
+	}()
+	f := &follower{s: s, tenantID: req.TenantID, runID: req.RunID, relay: x.relay, gone: &x.gone}
+	err := f.follow(follow)
+	if errors.Is(err, errGone) || ctx.Err() != nil {
+		err = nil
+	}
+	return x.relay.finished, err
+}
+
+// close ends the deliveries; the client's is complete when it returns.
+func (x *execution) close() {
+	if x.stream != nil {
+		x.stream.close()
+	}
+	if x.client != nil {
+		x.client.close()
+		<-x.client.drained
+	}
+}
+
+func (s *Service) now() time.Time { return s.Clock.Now().UTC().Truncate(time.Microsecond) }

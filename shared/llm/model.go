@@ -190,7 +190,7 @@ func (m *Model) Moderate(ctx context.Context, text string) (bool, error) {
 // Stream is an answer that is still coming. It is for one goroutine.
 type Stream struct {
 	model   *Model
-	ctx     context.Context //nolint:containedctx // one call's life, used to tell an ended call from a failed one
+	ctx     context.Context
 	reader  ChunkReader
 	started time.Time
 	first   time.Time

@@ -214,7 +214,7 @@ func (s *Service) DefaultModel(ctx context.Context, tenantID, modelType string) 
 	}
 	d, err := s.definition(ref.Provider)
 	if err != nil {
-		return nil, nil //nolint:nilerr,nilnil // a plugin's model, in an attached database: as good as none
+		return nil, nil //nolint:nilerr // a plugin's model, in an attached database: as good as none
 	}
 	return &DefaultModelView{Model: ref.Model, ModelType: t, Provider: s.simple(tenantID, d)}, nil
 }

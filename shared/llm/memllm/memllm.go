@@ -81,7 +81,7 @@ func joined(chunks []llm.Chunk) llm.Chunk {
 }
 
 type reader struct {
-	ctx    context.Context //nolint:containedctx // one call's life
+	ctx    context.Context
 	chunks []llm.Chunk
 	hang   bool
 }

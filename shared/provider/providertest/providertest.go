@@ -41,7 +41,7 @@ type bench struct {
 }
 
 // chat is the model of most tests.
-var chat = provider.ModelRef{Model: "chat", Type: llm.TypeLLM} //nolint:gochecknoglobals // never written to
+var chat = provider.ModelRef{Model: "chat", Type: llm.TypeLLM}
 
 func (b *bench) credential(ref provider.ModelRef, name string) provider.ModelCredential {
 	b.at = b.at.Add(time.Second)

@@ -31,6 +31,7 @@ type Config struct {
 	Egress   Egress
 	Server   Server
 	Observe  Observe
+	Demo     Demo
 }
 
 // Data says where state lives.
@@ -163,17 +164,30 @@ type Server struct {
 	// StreamResponse says that the deployment streams answers: the event does
 	// not tell.
 	StreamResponse bool `env:"MILLRACE_STREAM_RESPONSE"`
+	// TaskToken is the bearer token that callers of the task routes must bring.
+	TaskToken string `env:"MILLRACE_TASK_TOKEN"`
+	// TasksTrusted says that the platform authenticates those callers itself.
+	TasksTrusted bool `env:"MILLRACE_TASKS_TRUSTED"`
 	// FunctionPrefix precedes function names in direct calls.
 	FunctionPrefix string `env:"MILLRACE_FUNCTION_PREFIX" envDefault:"millrace-"`
 }
 
 // Observe says what is reported and where to.
 type Observe struct {
-	LogLevel     string `env:"LOG_LEVEL" envDefault:"INFO"`
+	// LogLevel empty means INFO, and WARN in the local command.
+	LogLevel     string `env:"LOG_LEVEL"`
 	LogFormat    string `env:"LOG_OUTPUT_FORMAT" envDefault:"text"`
 	OTelEnabled  bool   `env:"ENABLE_OTEL"`
 	OTLPEndpoint string `env:"OTLP_BASE_ENDPOINT" envDefault:"http://localhost:4318"`
 	OTLPAPIKey   string `env:"OTLP_API_KEY"`
+}
+
+// Demo says which model the demo uses; without a key or an address it is a
+// built-in mock.
+type Demo struct {
+	OpenAIKey     string `env:"OPENAI_API_KEY"`
+	OpenAIBaseURL string `env:"OPENAI_BASE_URL"`
+	OpenAIModel   string `env:"OPENAI_MODEL" envDefault:"gpt-4o-mini"`
 }
 
 // FromEnv reads the process's environment.
@@ -204,6 +218,9 @@ func FromMap(vars map[string]string) (Config, error) {
 			u.User = url.UserPassword("", c.Data.RedisPassword)
 		}
 		c.Data.RedisURL = u.String()
+	}
+	if c.Demo.OpenAIKey != "" && c.Demo.OpenAIBaseURL == "" {
+		c.Demo.OpenAIBaseURL = "https://api.openai.com/v1"
 	}
 	c.Server.Port = "8080"
 	for _, name := range []string{"PORT", "FUNCTIONS_CUSTOMHANDLER_PORT", "FC_SERVER_PORT"} {

@@ -1,0 +1,13 @@
+// Command code-javascript runs untrusted JavaScript. What it serves is in shared/catalogue, how it
+// is built in shared/assemble.
+package main
+
+import (
+	"github.com/millrace/millrace/shared/assemble"
+	"github.com/millrace/millrace/shared/sandbox/jail"
+)
+
+func main() {
+	jail.MaybeChild() // a jailed child is this same program
+	assemble.Main("code-javascript", assemble.CodeJavaScript)
+}

@@ -1,0 +1,11 @@
+// Command console-identity serves setup, login, account and workspaces. What it serves is in shared/catalogue, how it
+// is built in shared/assemble.
+package main
+
+import (
+	"github.com/millrace/millrace/shared/assemble"
+)
+
+func main() {
+	assemble.Main("console-identity", assemble.ConsoleIdentity)
+}

@@ -1,0 +1,11 @@
+// Command console-providers serves model providers. What it serves is in shared/catalogue, how it
+// is built in shared/assemble.
+package main
+
+import (
+	"github.com/millrace/millrace/shared/assemble"
+)
+
+func main() {
+	assemble.Main("console-providers", assemble.ConsoleProviders)
+}

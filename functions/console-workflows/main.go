@@ -1,0 +1,11 @@
+// Command console-workflows serves drafts, publishing and versions. What it serves is in shared/catalogue, how it
+// is built in shared/assemble.
+package main
+
+import (
+	"github.com/millrace/millrace/shared/assemble"
+)
+
+func main() {
+	assemble.Main("console-workflows", assemble.ConsoleWorkflows)
+}

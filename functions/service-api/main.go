@@ -1,0 +1,11 @@
+// Command service-api serves the rest of the service API. What it serves is in shared/catalogue, how it
+// is built in shared/assemble.
+package main
+
+import (
+	"github.com/millrace/millrace/shared/assemble"
+)
+
+func main() {
+	assemble.Main("service-api", assemble.ServiceAPI)
+}

@@ -5,6 +5,7 @@ package jail_test
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -360,6 +361,40 @@ func TestRefusals(t *testing.T) {
 			require.Contains(t, errs.Public(err).Message, c.text)
 			require.Contains(t, errs.Public(err).Message, "CODE_EXECUTION_ENDPOINT")
 		})
+	}
+}
+
+// TestNetwork shows that the network needs the operator and the request.
+func TestNetwork(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write([]byte("hello"))
+			_ = c.Close()
+		}
+	}()
+	code := "import socket\ndef main(a, p):\n    with socket.create_connection((a, p), 5) as s:\n        return {'got': s.recv(5).decode()}\n"
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	require.NoError(t, err)
+	for _, c := range []struct{ allow, ask bool }{{true, true}, {true, false}, {false, true}} {
+		s := sandbox.New(open(t, jail.Options{AllowNetwork: c.allow}), sandbox.Options{})
+		res, err := s.Run(t.Context(), sandbox.Request{
+			Language: sandbox.Python3, Code: code, EnableNetwork: c.ask, Inputs: map[string]any{"a": host, "p": json.Number(port)},
+		})
+		if c.allow && c.ask {
+			require.NoError(t, err)
+			require.JSONEq(t, `{"got":"hello"}`, string(res.Output))
+			continue
+		}
+		require.True(t, errs.Is(err, errs.UnprocessableEntity), "%v", err)
+		require.Contains(t, err.Error(), "PermissionError")
 	}
 }
 

@@ -98,7 +98,7 @@ func (d *Driver) tryIsolation(ctx context.Context, spec childSpec) (*plan, error
 	var modes []string
 	if !d.opts.NoNamespaces {
 		if unix.Geteuid() == 0 {
-			modes = append(modes, "root")
+			modes = append(modes, "root", "user")
 		} else {
 			modes = append(modes, "user")
 		}

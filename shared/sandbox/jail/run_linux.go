@@ -105,8 +105,14 @@ func command(spec childSpec, orders string) *exec.Cmd {
 		}
 		if spec.Namespaces == "user" {
 			flags |= syscall.CLONE_NEWUSER
-			cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
-			cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
+			uids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
+			gids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
+			if spec.UID != 0 { // root in a container that may not mount: it still leaves its uid
+				other := syscall.SysProcIDMap{ContainerID: spec.UID, HostID: spec.UID, Size: 1}
+				uids, gids = append(uids, other), append(gids, other)
+				cmd.SysProcAttr.GidMappingsEnableSetgroups = true
+			}
+			cmd.SysProcAttr.UidMappings, cmd.SysProcAttr.GidMappings = uids, gids
 		}
 		cmd.SysProcAttr.Cloneflags = uintptr(flags)
 	}

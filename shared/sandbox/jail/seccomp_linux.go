@@ -24,7 +24,7 @@ const (
 // runtimeCalls are what a program needs that computes and writes to open descriptors.
 const runtimeCalls = `read write readv writev close fstat lseek pread64 brk mprotect munmap madvise
 	rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait sigaltstack restart_syscall
-	futex futex_time64 set_robust_list set_tid_address rseq arch_prctl membarrier
+	futex futex_time64 set_robust_list set_tid_address rseq membarrier
 	clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time times
 	getpid getppid gettid getuid geteuid getgid getegid getgroups getpgrp getpgid getsid getresuid getresgid
 	sched_yield sched_getaffinity getcpu getrandom uname sysinfo getrusage getrlimit
@@ -90,7 +90,7 @@ func pythonPolicy(pid, python int, path uintptr, network bool) policy {
 			with = append(with, when("socket", eq(0, family)))
 		}
 	}
-	return policy{allow: allow, when: with, nosys: calls(noProcessCalls + " clone")}
+	return policy{allow: allow, when: append(with, threadBase()...), nosys: calls(noProcessCalls + " clone")}
 }
 
 // javaScriptPolicy is the filter of a child that evaluates JavaScript itself:
@@ -103,14 +103,21 @@ func javaScriptPolicy(pid int) policy {
 	)
 	return policy{
 		allow: calls(runtimeCalls + " mmap mremap"),
-		when: []rule{
+		when: append(threadBase(),
 			when("clone", set(0, unix.CLONE_VM), set(0, unix.CLONE_THREAD), set(0, unix.CLONE_SIGHAND), unset(0, refused)),
 			when("tgkill", eq(0, uint64(pid))),
 			when("prlimit64", eq(2, 0)),
 			when("fcntl", eq(1, unix.F_GETFL)),
-		},
+		),
 		nosys: calls(noProcessCalls),
 	}
+}
+
+// threadBase lets a thread place its local storage. The call's other uses, such
+// as mapping the vDSO at an address of the caller's choice, stay closed.
+func threadBase() []rule {
+	const setFS, getFS = 0x1002, 0x1003
+	return []rule{when("arch_prctl", eq(0, setFS)), when("arch_prctl", eq(0, getFS))}
 }
 
 // ioctl requests that x/sys does not name on every platform.

@@ -36,7 +36,11 @@ func (it *interp) evalSlice(x any, s *sliceExpr) any {
 		}
 		return it.eval(e)
 	}
-	start, stop, step := bound(s.start), bound(s.stop), bound(s.step)
+	return it.evalSliceOf(x, bound(s.start), bound(s.stop), bound(s.step))
+}
+
+// evalSliceOf slices x by evaluated bounds.
+func (it *interp) evalSliceOf(x, start, stop, step any) any {
 	failUndefined(x)
 	n := lenOf(x)
 	switch x.(type) {

@@ -26,6 +26,8 @@ type (
 		// none has it the context slot ctx decides.
 		refs []slotRef
 		ctx  int
+		// noContext: the outermost scope storing the name hides the context.
+		noContext bool
 	}
 	nsRefExpr struct {
 		node

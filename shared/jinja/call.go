@@ -65,6 +65,9 @@ func (s *signature) bind(args []any, kw []kwArg) []any {
 		if len(kw) > 0 {
 			raiseType("%s() takes no keyword arguments", s.name)
 		}
+		if len(args) != len(s.params) && len(s.params) > 1 {
+			raiseType("%s expected %d arguments, got %d", s.name, len(s.params), len(args))
+		}
 		if len(args) != len(s.params) {
 			raiseType("%s() takes exactly one argument (%d given)", s.name, len(args))
 		}

@@ -15,6 +15,9 @@ func (it *interp) lookup(n *nameExpr) any {
 			return v
 		}
 	}
+	if n.noContext {
+		return undefinedName(n.name)
+	}
 	return it.context(n.ctx)
 }
 

@@ -278,10 +278,27 @@ func (it *interp) filtered(s *forStmt, src iterator) iterator {
 			keep := truthy(it.eval(s.test))
 			it.scope = saved
 			if keep {
+				if t, ok := s.testTarget.(*tupleExpr); ok {
+					v = it.rebuild(t, sc) // the engine passes on what it unpacked
+				}
 				return v, true
 			}
 		}
 	}}}
+}
+
+// rebuild makes a tuple of the variables of an unpacking target.
+func (it *interp) rebuild(t *tupleExpr, sc *scope) any {
+	out := &tuple{items: make([]any, len(t.items))}
+	for i, e := range t.items {
+		switch e := e.(type) {
+		case *nameExpr:
+			out.items[i] = sc.vars[e.refs[0].slot]
+		case *tupleExpr:
+			out.items[i] = it.rebuild(e, sc)
+		}
+	}
+	return out
 }
 
 func (it *interp) execBlock(s *blockStmt) {

@@ -171,8 +171,11 @@ func (it *interp) mapFunc(args []any, kw []kwArg) func(any) any {
 		}
 		return it.getter(attr, false, def)
 	}
-	f := it.named(it.t.env.filters, "filter", args[0])
+	var f *function
 	return func(v any) any {
+		if f == nil { // an unknown name fails at the first element only
+			f = it.named(it.t.env.filters, "filter", args[0])
+		}
 		return it.callFunction(f, append([]any{v}, args[1:]...), kw)
 	}
 }
@@ -204,11 +207,11 @@ func (it *interp) selectOrReject(args []any, kw []kwArg, byAttr, keep bool) any 
 			get = it.getter(rest[0], false, nil)
 			rest = rest[1:]
 		}
-		var test *function
+		var name any
 		if len(rest) > 0 {
-			test = it.named(it.t.env.tests, "test", rest[0])
-			rest = rest[1:]
+			name, rest = rest[0], rest[1:]
 		}
+		var test *function
 		src := mustIter(args[0])
 		return func() (any, bool) {
 			for {
@@ -218,7 +221,10 @@ func (it *interp) selectOrReject(args []any, kw []kwArg, byAttr, keep bool) any 
 				}
 				it.step()
 				x := get(v)
-				if test != nil {
+				if name != nil {
+					if test == nil { // an unknown name fails at the first element only
+						test = it.named(it.t.env.tests, "test", name)
+					}
 					x = it.callFunction(test, append([]any{x}, rest...), kw)
 				}
 				if truthy(x) == keep {

@@ -201,13 +201,10 @@ func filterURLize(it *interp, a []any) any {
 	}
 	rel = append(rel, "noopener")
 	slices.Sort(rel)
-	u := urlizer{it: it, limit: -1}
+	u := urlizer{it: it, limit: a[1]}
 	u.attrs = ` rel="` + it.escapeText(strings.Join(slices.Compact(rel), " ")) + `"`
 	if t := it.textOr(a[3], ""); t != "" {
 		u.attrs += ` target="` + it.escapeText(t) + `"`
-	}
-	if (a[1] != none{}) {
-		u.limit = wantInt(a[1])
 	}
 	if (a[5] != none{}) {
 		for _, s := range it.collect(a[5]) {
@@ -248,15 +245,16 @@ func (it *interp) textOr(v any, def string) string {
 type urlizer struct {
 	it      *interp
 	attrs   string
-	limit   int
+	limit   any // looked at when there is an address to shorten
 	schemes []string
 }
 
 func (u *urlizer) trim(s string) string {
-	if u.limit >= 0 && runeLen(s) > u.limit {
-		return u.it.pickText(s, 0, 1, u.limit) + "..."
+	if (u.limit == none{}) || !u.it.order("gt", runeLen(s), u.limit) {
+		return s
 	}
-	return s
+	short := u.it.evalSliceOf(s, none{}, u.limit, none{})
+	return u.it.str(short) + "..."
 }
 
 // word links one word when it is an address.

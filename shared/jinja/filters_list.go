@@ -41,7 +41,9 @@ func wantInt(v any) int {
 	if n, ok := intOf(v); ok {
 		return n
 	}
-	failUndefined(v)
+	if isInt(v) {
+		raise(KindOverflow, "Python int too large to convert to C ssize_t")
+	}
 	raiseType("'%s' object cannot be interpreted as an integer", typeName(v))
 	return 0
 }
@@ -173,13 +175,14 @@ func filterSort(it *interp, a []any) any {
 	} else {
 		getters = append(getters, it.getter(a[3], !truthy(a[2]), nil))
 	}
+	reverse := wantInt(a[1]) != 0
 	return &list{items: it.sortBy(it.collect(a[0]), func(v any) any {
 		key := &list{items: make([]any, len(getters))}
 		for i, g := range getters {
 			key.items[i] = g(v)
 		}
 		return key
-	}, truthy(a[1]))}
+	}, reverse)}
 }
 
 func filterLast(it *interp, a []any) any {

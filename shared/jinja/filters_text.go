@@ -131,6 +131,9 @@ func filterIndent(it *interp, a []any) any {
 	s, ok := strOf(a[0])
 	if !ok {
 		failUndefined(a[0])
+		if _, isList := a[0].(*list); isList {
+			attributeError(a[0], "splitlines") // a list takes the newline as an element
+		}
 		raiseType("unsupported operand type(s) for +=: '%s' and 'str'", typeName(a[0]))
 	}
 	ind, ok := strOf(a[1])
@@ -165,14 +168,14 @@ func wantIndex(v any) int {
 }
 
 func filterTruncate(it *interp, a []any) any {
-	length := wantInt(a[1])
 	end, _ := strOf(a[3])
+	if !it.order("gteq", a[1], runeLen(end)) {
+		raise(KindAssert, "expected length >= %d, got %s", runeLen(end), it.str(a[1]))
+	}
+	length := wantInt(a[1])
 	leeway := 5
 	if (a[4] != none{}) {
 		leeway = wantInt(a[4])
-	}
-	if length < runeLen(end) {
-		raise(KindAssert, "expected length >= %d, got %d", runeLen(end), length)
 	}
 	if leeway < 0 {
 		raise(KindAssert, "expected leeway >= 0, got %d", leeway)

@@ -369,6 +369,9 @@ func (it *interp) window(s string, args []any) (sub string, base int, ok bool) {
 func strAffix(name string, has func(s, affix string) bool) methodFunc {
 	return func(it *interp, self any, args []any, kw []kwArg) any {
 		noKeywords("str."+name, kw)
+		if len(args) == 0 {
+			raiseType("%s() takes at least 1 argument (0 given)", name)
+		}
 		arity("str", name, args, 1, 3)
 		s, _ := strOf(self)
 		sub, _, ok := it.window(s, args[1:])

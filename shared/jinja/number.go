@@ -172,6 +172,9 @@ func (it *interp) bigArith(op string, x, y *big.Int) any {
 		}
 		return f
 	case "floordiv", "mod":
+		if y.Sign() == 0 && op == "mod" {
+			raise(KindZeroDivision, "integer modulo by zero")
+		}
 		if y.Sign() == 0 {
 			raise(KindZeroDivision, "integer division or modulo by zero")
 		}

@@ -1,5 +1,10 @@
 package jinja
 
+import (
+	"maps"
+	"slices"
+)
+
 // frame is a lexical scope at compile time. Names are declared by stores
 // anywhere in it; at run time an unset slot lets the lookup continue outwards,
 // which gives the engine's rule that a name keeps its outer value until the
@@ -11,6 +16,29 @@ type frame struct {
 	usesLoop bool
 	loopSlot int
 	captured bool // contains a macro or call block
+	isBlock  bool // sees the outer scope only through the context
+	seen     map[string]bool
+	undef    []string // stored before they are read, and not known outside
+}
+
+func (f *frame) see(name string) {
+	if f.seen == nil {
+		f.seen = map[string]bool{}
+	}
+	f.seen[name] = true
+}
+
+// store declares a name that a statement of the scope assigns.
+func (f *frame) store(name string) {
+	f.declare(name)
+	known := false
+	for s := f; s != nil && !known; s = s.parent {
+		known = s.seen[name]
+	}
+	if !known {
+		f.undef = append(f.undef, name)
+	}
+	f.see(name)
 }
 
 func newFrame(parent *frame) *frame { return &frame{parent: parent, loopSlot: -1} }
@@ -43,14 +71,16 @@ func (r *resolver) fail(line int, msg string) {
 // bind resolves a name in f.
 func (r *resolver) bind(n *nameExpr, f *frame) {
 	n.refs = n.refs[:0]
-	depth := 0
+	depth, crossed := 0, false
 	for s := f; s != nil; s = s.parent {
 		if slot, ok := s.names[n.name]; ok {
 			n.refs = append(n.refs, slotRef{depth, slot})
 			if n.name == "loop" && slot == s.loopSlot {
 				s.usesLoop = true
 			}
+			n.noContext = !crossed && slices.Contains(s.undef, n.name)
 		}
+		crossed = crossed || s.isBlock
 		depth++
 	}
 	id, ok := r.ctxNames[n.name]
@@ -68,7 +98,9 @@ func (r *resolver) declareTargets(e expr, f *frame) {
 		if e.name == "loop" && r.forDepth > 0 {
 			r.fail(e.line, "Can't assign to special loop variable in for-loop target")
 		}
-		f.declare(e.name)
+		f.store(e.name)
+	case *nsRefExpr:
+		f.see(e.ns.name)
 	case *tupleExpr:
 		for _, it := range e.items {
 			r.declareTargets(it, f)
@@ -76,38 +108,103 @@ func (r *resolver) declareTargets(e expr, f *frame) {
 	}
 }
 
-// declareBody declares every name the statements store in f itself.
-func (r *resolver) declareBody(body []stmt, f *frame) {
+// declareParams declares names that are set when the scope is entered.
+func (r *resolver) declareParams(e expr, f *frame) {
+	switch t := e.(type) {
+	case *nameExpr:
+		f.see(t.name)
+	case *tupleExpr:
+		for _, it := range t.items {
+			r.declareParams(it, f)
+		}
+	}
+	r.declareTargets(e, f)
+}
+
+// scan walks the statements of a scope itself, not of those inside it, in the
+// order they run: it declares what they store and notes which names are stored
+// before anything reads them. Such a name is undefined until then, even when
+// the caller gave a variable of that name; this only shows to the scopes inside.
+func (r *resolver) scan(body []stmt, f *frame) {
 	for _, s := range body {
 		switch s := s.(type) {
 		case *setStmt:
+			r.load(s.value, f)
 			r.declareTargets(s.target, f)
 		case *setBlockStmt:
 			r.declareTargets(s.target, f)
 		case *macroStmt:
-			f.declare(s.target.name)
+			f.store(s.target.name)
 			f.captured = true
 		case *callBlockStmt:
+			r.load(s.call, f)
 			f.captured = true
 		case *loadStmt:
+			r.load(s.template, f)
 			for _, t := range s.targets {
-				f.declare(t.name)
+				f.store(t.name)
 			}
 		case *ifStmt:
-			r.declareBody(s.body, f)
-			for _, e := range s.elifs {
-				r.declareBody([]stmt{e}, f)
+			r.load(s.test, f)
+			r.scanBranches(s, f)
+		case *forStmt:
+			r.load(s.iter, f)
+		case *withStmt:
+			for _, v := range s.values {
+				r.load(v, f)
 			}
-			r.declareBody(s.els, f)
+		case *filterBlockStmt:
+			r.load(s.filter, f)
+		case *outputStmt:
+			r.load(s, f)
 		}
 	}
+}
+
+// scanBranches scans an if: a name stored in a branch keeps what it had before
+// for the case that the branch is not taken.
+func (r *resolver) scanBranches(s *ifStmt, f *frame) {
+	before, seen := len(f.undef), maps.Clone(f.seen)
+	if seen == nil {
+		seen = map[string]bool{}
+	}
+	branch := func(body []stmt) {
+		f.seen = maps.Clone(seen)
+		r.scan(body, f)
+	}
+	branch(s.body)
+	after := f.seen
+	for _, body := range append([][]stmt{elifs(s)}, s.els) {
+		branch(body)
+		maps.Copy(f.seen, after)
+		after = f.seen
+	}
+	f.seen = after
+	f.undef = f.undef[:before]
+}
+
+func elifs(s *ifStmt) []stmt {
+	out := make([]stmt, len(s.elifs))
+	for i, e := range s.elifs {
+		out[i] = e
+	}
+	return out
+}
+
+// load notes the names an expression reads.
+func (r *resolver) load(n any, f *frame) {
+	if name, ok := n.(*nameExpr); ok {
+		f.see(name.name)
+		return
+	}
+	children(n, func(c any) { r.load(c, f) })
 }
 
 // block resolves the statements of a new scope and returns its size.
 func (r *resolver) block(body []stmt, f *frame) int {
 	soft := r.soft
 	r.soft = false
-	r.declareBody(body, f)
+	r.scan(body, f)
 	r.stmts(body, f)
 	r.soft = soft
 	return f.n
@@ -159,7 +256,7 @@ func (r *resolver) visit(n any, f *frame) {
 		}
 		inner := newFrame(f)
 		for _, t := range n.targets {
-			r.declareTargets(t, inner)
+			r.declareParams(t, inner)
 		}
 		n.nvars = r.block(n.body, inner)
 		for _, t := range n.targets {
@@ -199,7 +296,7 @@ func (r *resolver) forStmt(n *forStmt, f *frame) {
 	r.forDepth++
 	if n.test != nil {
 		tf := newFrame(f)
-		r.declareTargets(n.target, tf)
+		r.declareParams(n.target, tf)
 		n.testTarget = cloneTarget(n.target)
 		r.visit(n.testTarget, tf)
 		soft := r.soft
@@ -211,7 +308,7 @@ func (r *resolver) forStmt(n *forStmt, f *frame) {
 	bf := newFrame(f)
 	bf.loopSlot = bf.declare("loop")
 	n.loopSlot = bf.loopSlot
-	r.declareTargets(n.target, bf)
+	r.declareParams(n.target, bf)
 	n.nvars = r.block(n.body, bf)
 	r.visit(n.target, bf)
 	n.usesLoop = bf.usesLoop || n.recursive
@@ -242,6 +339,7 @@ func (r *resolver) macro(d *macroDef, f *frame) {
 	inner := newFrame(f)
 	for _, p := range d.params {
 		inner.declare(p.name)
+		inner.see(p.name)
 		d.explicit = d.explicit || p.name == "caller"
 	}
 	special := func(name string) int {
@@ -341,6 +439,7 @@ func (r *resolver) blockStmt(n *blockStmt, f *frame) {
 	forDepth := r.forDepth
 	r.forDepth = 0
 	inner := newFrame(parent)
+	inner.isBlock = true
 	n.superSlot = -1
 	if mentions(n.body, "super") {
 		n.superSlot = inner.declare("super")

@@ -27,11 +27,11 @@ func builtinTests() map[string]*function {
 	def("test_defined(value)", 0, func(_ *interp, a []any) bool { return !isUndefined(a[0]) }, "defined")
 	def("test_undefined(value)", 0, func(_ *interp, a []any) bool { return isUndefined(a[0]) }, "undefined")
 	def("test_filter(value)", 1, func(it *interp, a []any) bool {
-		s, _ := strOf(a[0])
+		s, _ := hashKey(a[0]).(string)
 		return it.t.env.filters[s] != nil
 	}, "filter")
 	def("test_test(value)", 1, func(it *interp, a []any) bool {
-		s, _ := strOf(a[0])
+		s, _ := hashKey(a[0]).(string)
 		return it.t.env.tests[s] != nil
 	}, "test")
 	def("test_none(value)", 0, func(_ *interp, a []any) bool { return a[0] == none{} }, "none")
@@ -67,6 +67,9 @@ func builtinTests() map[string]*function {
 	def("ge(a, b)", 0, func(it *interp, a []any) bool { return it.order("gteq", a[0], a[1]) }, ">=", "ge")
 	def("lt(a, b)", 0, func(it *interp, a []any) bool { return it.order("lt", a[0], a[1]) }, "<", "lt", "lessthan")
 	def("le(a, b)", 0, func(it *interp, a []any) bool { return it.order("lteq", a[0], a[1]) }, "<=", "le")
+	for _, n := range []string{"eq", "ne", "gt", "ge", "lt", "le"} {
+		m[n].sig.native = true // shared by their other names
+	}
 	return m
 }
 

@@ -149,11 +149,15 @@ func (e *Emulator) Handler() http.Handler { return e.gateway }
 // Invoke calls a function directly and returns its answer. A failed function
 // is a *FunctionError.
 func (e *Emulator) Invoke(ctx context.Context, folder string, payload []byte) ([]byte, error) {
+	return e.call(ctx, folder, call{payload: payload})
+}
+
+func (e *Emulator) call(ctx context.Context, folder string, c call) ([]byte, error) {
 	p := e.pools[folder]
 	if p == nil {
 		return nil, errs.Newf(errs.NotFound, "no function %s in the template", folder)
 	}
-	resp, err := p.invoke(ctx, payload, false)
+	resp, err := p.invoke(ctx, c)
 	if err != nil {
 		return nil, err
 	}

@@ -22,11 +22,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace"
 	"gocloud.dev/pubsub"
 	"gocloud.dev/pubsub/mempubsub"
 
 	"github.com/millrace/millrace/shared/clock"
+	"github.com/millrace/millrace/shared/cloudruntime/lambdacall"
 )
 
 var binDir string
@@ -392,16 +396,21 @@ func TestScheduleFires(t *testing.T) {
 func TestDirectCallOverTheInvokeAPI(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	resp, err := http.Post("http://"+r.api.addr+"/2015-03-31/functions/millrace-worker/invocations", "application/json", strings.NewReader(`{"a":1}`))
+	c := lambdacall.New(aws.Config{
+		Region: region, BaseEndpoint: aws.String("http://" + r.api.addr),
+		Credentials: credentials.NewStaticCredentialsProvider("emulated", "emulated", ""),
+	})
+	sc := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}})
+	out, err := c.Invoke(trace.ContextWithSpanContext(t.Context(), sc), "millrace-worker", []byte(`{"a":1}`))
 	require.NoError(t, err)
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.JSONEq(t, `{"got":{"a":1},"kind":"direct"}`, string(b))
-	resp, err = http.Post("http://"+r.api.addr+"/2015-03-31/functions/nobody/invocations", "application/json", nil)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	require.Equal(t, http.StatusNotFound, resp.StatusCode)
+	require.JSONEq(t, `{"got":{"a":1},"kind":"direct",
+		"attributes":{"traceparent":"00-01000000000000000000000000000000-0200000000000000-00"}}`, string(out))
+	_, err = c.Invoke(t.Context(), "nobody", []byte(`{}`))
+	require.ErrorContains(t, err, "ResourceNotFoundException")
+	_, err = c.Invoke(t.Context(), "millrace-short", []byte(`{"version":"2.0","rawPath":"/hang","requestContext":{"http":{"method":"GET"}}}`))
+	var fe *lambdacall.FunctionError
+	require.ErrorAs(t, err, &fe)
+	require.Equal(t, "Sandbox.Timedout", fe.Type)
 }
 
 func TestCloseLeavesNothingRunning(t *testing.T) {

@@ -170,7 +170,7 @@ func (g *gateway) integrate(w http.ResponseWriter, r *http.Request, t target, ev
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer cancel()
 	g.e.goRun(func() {
-		resp, err := t.pool.invoke(ctx, event, t.route.Stream)
+		resp, err := t.pool.invoke(ctx, call{payload: event, stream: t.route.Stream})
 		done <- result{resp, err}
 	})
 	var res result

@@ -42,11 +42,17 @@ type FunctionError struct {
 // Error returns type and message.
 func (e *FunctionError) Error() string { return e.Type + ": " + e.Message }
 
+// call is an event and how it is to be answered.
+type call struct {
+	payload       []byte
+	clientContext string
+	stream        bool
+}
+
 // invocation is one event on its way through an instance.
 type invocation struct {
+	call
 	id       string
-	payload  []byte
-	stream   bool
 	deadline time.Time
 	begun    chan struct{} // closed when the process has taken the event
 	answer   chan answer   // has room for the one that is ever sent
@@ -198,9 +204,9 @@ type response struct {
 // invoke runs one event and returns when its answer begins (stream) or is
 // complete (buffered). ctx bounds the waiting for a free instance only: once a
 // function has begun, it goes on when its caller is gone, as on Lambda.
-func (p *pool) invoke(ctx context.Context, payload []byte, stream bool) (response, error) {
+func (p *pool) invoke(ctx context.Context, c call) (response, error) {
 	for attempt := 1; ; attempt++ {
-		resp, err := p.invokeOnce(ctx, payload, stream)
+		resp, err := p.invokeOnce(ctx, c)
 		if !errors.Is(err, errNotTaken) {
 			return resp, err
 		}
@@ -210,14 +216,13 @@ func (p *pool) invoke(ctx context.Context, payload []byte, stream bool) (respons
 	}
 }
 
-func (p *pool) invokeOnce(ctx context.Context, payload []byte, stream bool) (response, error) {
+func (p *pool) invokeOnce(ctx context.Context, c call) (response, error) {
 	inst, err := p.acquire(ctx)
 	if err != nil {
 		return response{}, err
 	}
 	inv := &invocation{
-		id: ids.Random(), payload: payload, stream: stream,
-		begun: make(chan struct{}), answer: make(chan answer, 1), done: make(chan struct{}),
+		call: c, id: ids.Random(), begun: make(chan struct{}), answer: make(chan answer, 1), done: make(chan struct{}),
 	}
 	inst.mu.Lock()
 	inst.current = inv

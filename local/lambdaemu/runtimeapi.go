@@ -105,6 +105,9 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request, inst *instance
 	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.deadline.UnixMilli(), 10))
 	h.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:"+region+":"+account+":function:"+inst.p.f.Name)
 	h.Set("Lambda-Runtime-Trace-Id", "Root=1-00000000-000000000000000000000000;Sampled=0")
+	if inv.clientContext != "" {
+		h.Set("Lambda-Runtime-Client-Context", inv.clientContext)
+	}
 	_, _ = w.Write(inv.payload) // a process that is gone is noticed by its exit
 }
 
@@ -222,7 +225,14 @@ func (a *runtimeAPI) invoke(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusRequestEntityTooLarge, map[string]string{"Message": "the payload is over 6 MB"})
 		return
 	}
-	out, err := a.e.Invoke(r.Context(), f.Folder, payload)
+	// The caller's context travels as JSON in base64 and arrives as JSON.
+	clientContext, err := base64.StdEncoding.DecodeString(r.Header.Get("X-Amz-Client-Context"))
+	if err != nil {
+		w.Header().Set("X-Amzn-ErrorType", "InvalidRequestContentException")
+		writeJSON(w, http.StatusBadRequest, map[string]string{"Type": "User", "Message": "Client context must be base64."})
+		return
+	}
+	out, err := a.e.call(r.Context(), f.Folder, call{payload: payload, clientContext: string(clientContext)})
 	if err != nil {
 		fe := &FunctionError{}
 		if !errors.As(err, &fe) {

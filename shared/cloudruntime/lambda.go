@@ -58,7 +58,7 @@ func (l *lambdaEntry) invoke(ctx context.Context, payload json.RawMessage) (any,
 	l.live.Add(1)
 	after := func() {
 		if l.opts.AfterInvoke != nil {
-			l.opts.AfterInvoke(ctx)
+			l.opts.AfterInvoke(context.WithoutCancel(ctx)) // its time limit may be over
 		}
 		l.live.Done()
 	}

@@ -65,7 +65,7 @@ func serveHTTP(ctx context.Context, h Handlers, o Options) error {
 	if o.AfterInvoke != nil {
 		inner := handler
 		handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			defer o.AfterInvoke(r.Context())
+			defer o.AfterInvoke(context.WithoutCancel(r.Context()))
 			inner.ServeHTTP(w, r)
 		})
 	}

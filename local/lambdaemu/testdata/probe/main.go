@@ -93,7 +93,7 @@ func wait(ctx context.Context, gate string) {
 func task(ctx context.Context, t cloudruntime.Task) ([]byte, error) {
 	switch {
 	case t.Kind == cloudruntime.KindDirect:
-		return json.Marshal(map[string]any{"got": json.RawMessage(t.Body), "kind": t.Kind})
+		return json.Marshal(map[string]any{"got": json.RawMessage(t.Body), "kind": t.Kind, "attributes": t.Attributes})
 	case strings.HasPrefix(string(t.Body), "fail once") && t.Attempt == 1:
 		return nil, errors.New("asked to fail")
 	}

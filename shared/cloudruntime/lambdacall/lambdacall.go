@@ -1,5 +1,5 @@
 // Package lambdacall calls a Lambda function by name and waits for its answer.
-// It is the AWS side of package codecall's Invoke and knows nothing of what
+// It is the AWS side of package sandbox/invoke's Call and knows nothing of what
 // is called. Binaries for other clouds do not link it.
 package lambdacall
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/shared/clock"
+	"github.com/millrace/millrace/shared/config"
 	"github.com/millrace/millrace/shared/ids"
 )
 
@@ -123,7 +124,8 @@ func startInstance(p *pool) (*instance, error) {
 		"LAMBDA_TASK_ROOT":                cmd.Dir,
 		"_HANDLER":                        "bootstrap",
 		"TZ":                              ":UTC",
-		"PATH":                            "/usr/local/bin:/usr/bin:/bin",
+		// Lambda's PATH leads to the runtime's python3, this machine's to its own.
+		"PATH": config.Environ()["PATH"],
 	}
 	for k, v := range p.e.opts.Env(f) {
 		env[k] = v

@@ -12,20 +12,37 @@ import (
 	"strings"
 )
 
-// encodeMarshal writes v in the serialization that Python's marshal module
-// reads. Unlike JSON it needs no Python module that takes time to import, and
-// it keeps integers and floats apart. v consists of what encoding/json decodes
-// with UseNumber.
-func encodeMarshal(v any) ([]byte, error) {
+// encodeMarshal writes a request in the serialization that Python's marshal
+// module reads. Unlike JSON it needs no Python module that takes time to
+// import. Integers and floats stay apart and keys keep their order.
+func encodeMarshal(code string, path []string, inputs json.RawMessage) ([]byte, error) {
 	var b bytes.Buffer
-	if err := marshalTo(&b, v); err != nil {
-		return nil, err
+	b.WriteByte('{')
+	marshalText(&b, "code")
+	marshalText(&b, code)
+	marshalText(&b, "path")
+	b.WriteByte('[')
+	marshalInt32(&b, len(path))
+	for _, p := range path {
+		marshalText(&b, p)
 	}
+	marshalText(&b, "inputs")
+	dec := json.NewDecoder(bytes.NewReader(inputs))
+	dec.UseNumber()
+	if err := marshalNext(&b, dec); err != nil {
+		return nil, fmt.Errorf("encode the inputs: %w", err)
+	}
+	b.WriteByte('0')
 	return b.Bytes(), nil
 }
 
-func marshalTo(b *bytes.Buffer, v any) error {
-	switch x := v.(type) {
+// marshalNext writes the next value of dec.
+func marshalNext(b *bytes.Buffer, dec *json.Decoder) error {
+	tok, err := dec.Token()
+	if err != nil {
+		return err
+	}
+	switch x := tok.(type) {
 	case nil:
 		b.WriteByte('N')
 	case bool:
@@ -38,27 +55,44 @@ func marshalTo(b *bytes.Buffer, v any) error {
 		marshalText(b, x)
 	case json.Number:
 		return marshalNumber(b, string(x))
-	case []any:
-		b.WriteByte('[')
-		marshalInt32(b, len(x))
-		for _, e := range x {
-			if err := marshalTo(b, e); err != nil {
-				return err
-			}
+	case json.Delim:
+		if x == '{' {
+			return marshalObject(b, dec)
 		}
-	case map[string]any:
-		b.WriteByte('{')
-		for k, e := range x {
-			marshalText(b, k)
-			if err := marshalTo(b, e); err != nil {
-				return err
-			}
-		}
-		b.WriteByte('0')
-	default:
-		return fmt.Errorf("a %T cannot be passed to Python", v)
+		return marshalList(b, dec)
 	}
 	return nil
+}
+
+func marshalObject(b *bytes.Buffer, dec *json.Decoder) error {
+	b.WriteByte('{')
+	for dec.More() {
+		if err := marshalNext(b, dec); err != nil { // the key, a string
+			return err
+		}
+		if err := marshalNext(b, dec); err != nil {
+			return err
+		}
+	}
+	b.WriteByte('0')
+	_, err := dec.Token()
+	return err
+}
+
+// marshalList writes the length afterwards: only then it is known.
+func marshalList(b *bytes.Buffer, dec *json.Decoder) error {
+	b.WriteByte('[')
+	at, n := b.Len(), 0
+	marshalInt32(b, 0)
+	for dec.More() {
+		if err := marshalNext(b, dec); err != nil {
+			return err
+		}
+		n++
+	}
+	binary.LittleEndian.PutUint32(b.Bytes()[at:], uint32(n)) //nolint:gosec // far below 2^31
+	_, err := dec.Token()
+	return err
 }
 
 func marshalInt32(b *bytes.Buffer, n int) {

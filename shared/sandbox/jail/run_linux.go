@@ -79,17 +79,7 @@ func (d *Driver) input(req *driver.Request) ([]byte, error) {
 		}
 		return raw, nil
 	}
-	dec := json.NewDecoder(bytes.NewReader(req.Inputs))
-	dec.UseNumber()
-	var inputs any
-	if err := dec.Decode(&inputs); err != nil {
-		return nil, fmt.Errorf("decode the inputs: %w", err)
-	}
-	path := make([]any, len(d.opts.PythonPath))
-	for i, p := range d.opts.PythonPath {
-		path[i] = p
-	}
-	return encodeMarshal(map[string]any{"code": req.Code, "inputs": inputs, "path": path})
+	return encodeMarshal(req.Code, d.opts.PythonPath, req.Inputs)
 }
 
 func command(spec childSpec, orders string) *exec.Cmd {

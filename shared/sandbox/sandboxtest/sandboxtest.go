@@ -96,6 +96,13 @@ func testResults(t *testing.T, d driver.Driver, lang driver.Language) {
 			`{"v":[null,true,false,0,-1,1.5,-2.5e-7,"",{"a":{"b":[]}},123456789012]}`,
 		},
 		{
+			"order of keys", program{
+				driver.Python3:    "def main(o):\n    return {'keys': list(o), 'inner': list(o['a']['x'][0])}\n",
+				driver.JavaScript: "function main({o}) { return {keys: Object.keys(o), inner: Object.keys(o.a.x[0])} }",
+			}, map[string]any{"o": json.RawMessage(`{"z":1,"b":2,"a":{"x":[{"q":1,"c":2,"m":3}]},"k":[]}`)},
+			`{"keys":["z","b","a","k"],"inner":["q","c","m"]}`,
+		},
+		{
 			"long text", program{
 				driver.Python3:    "def main(s):\n    return {'s': s, 'n': len(s)}\n",
 				driver.JavaScript: "function main({s}) { return {s, n: Array.from(s).length} }",
@@ -221,7 +228,7 @@ func testLimits(t *testing.T, d driver.Driver, lang driver.Language) {
 		s := sandbox.New(d, sandbox.Options{})
 		code := program{
 			driver.Python3:    "def main():\n    x = []\n    while True: x.append(bytearray(8 << 20))\n",
-			driver.JavaScript: "function main() { const x = []; for (;;) x.push('y'.repeat(1 << 20) + x.length) }",
+			driver.JavaScript: "function main() { const x = []; for (;;) x.push(new Uint8Array(16 << 20)) }",
 		}
 		_, err := s.Run(t.Context(), sandbox.Request{Language: lang, Code: code[lang]})
 		require.True(t, errs.Is(err, errs.UnprocessableEntity), "%v", err)

@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/millrace/millrace/shared/errs"
 	"github.com/millrace/millrace/shared/sandbox"
+	"github.com/millrace/millrace/shared/sandbox/jail"
 	"github.com/millrace/millrace/shared/sandbox/memsandbox"
 	"github.com/millrace/millrace/shared/workflow"
 	"github.com/millrace/millrace/shared/workflow/node/code"
@@ -137,6 +140,43 @@ func TestFailures(t *testing.T) {
 	cancel()
 	_, err := n.Run(ctx, &workflow.Execution{Node: cfg, Pool: workflow.NewPool()})
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestMain(m *testing.M) {
+	jail.MaybeChild()
+	os.Exit(m.Run())
+}
+
+func TestPython(t *testing.T) {
+	t.Parallel()
+	d := jail.Open(jail.Options{})
+	if _, err := d.Check(t.Context(), sandbox.Python3); err != nil {
+		t.Skip(err)
+	}
+	s := sandbox.New(d, sandbox.Options{})
+	pool := workflow.NewPool()
+	pool.Set("start", "a", "ünï")
+	pool.Set("start", "n", int64(4))
+	res, err := run(t, s, `{"type":"code","code_language":"python3",
+		"code":"\ndef main(a: str, n: int) -> dict:\n    return {'s': a.upper(), 'i': n * 2, 'f': n / 3, 'b': n > 3, 'o': {'k': a, 'nested': {'l': [1, 2]}}, 'ln': [1, 2.5, n], 'e': '1.5e+3'}\n",
+		"variables":[{"variable":"a","value_selector":["start","a"]},{"variable":"n","value_selector":["start","n"]}],
+		"outputs":{"s":{"type":"string"},"i":{"type":"number"},"f":{"type":"number"},"b":{"type":"boolean"},"o":{"type":"object","children":null},"ln":{"type":"array[number]"},"e":{"type":"number"}}}`, pool)
+	require.NoError(t, err)
+	raw, err := value.Encode(res.Outputs)
+	require.NoError(t, err)
+	require.Equal(t, `{"s":"ÜNÏ","i":8,"f":1.3333333333333333,"b":true,"o":{"k":"ünï","nested":{"l":[1,2]}},"ln":[1,2.5,4],"e":1500.0}`, string(raw))
+
+	_, err = run(t, s, `{"type":"code","code_language":"python3","variables":[],"outputs":{},"code":"def helper():\n    raise ValueError('boom')\ndef main():\n    helper()\n"}`, pool)
+	var f *workflow.Failure
+	require.ErrorAs(t, err, &f)
+	require.Equal(t, "CodeExecutionError", f.Type)
+	require.Equal(t, strings.TrimSpace(`
+Traceback (most recent call last):
+  File "<code>", line 4, in main
+    helper()
+  File "<code>", line 2, in helper
+    raise ValueError('boom')
+ValueError: boom`), strings.TrimSpace(regexp.MustCompile(`(?m)^ +[~^]+\n`).ReplaceAllString(f.Message, "")))
 }
 
 func TestJavaScript(t *testing.T) {

@@ -1,7 +1,9 @@
 package catalogue_test
 
 import (
+	"flag"
 	"net/http"
+	"os"
 	"testing"
 
 	"github.com/millrace/millrace/shared/catalogue"
@@ -32,4 +34,25 @@ func TestTableIsConsistent(t *testing.T) {
 	}
 	require.True(t, queues[catalogue.RunQueue("team")])
 	require.True(t, queues[catalogue.RunQueue("anything else")])
+}
+
+var update = flag.Bool("update", false, "write docs/functions.md")
+
+func TestDocumentationIsDerived(t *testing.T) {
+	t.Parallel()
+	const path = "../../docs/functions.md"
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(catalogue.Markdown()), 0o644))
+	}
+	have, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, catalogue.Markdown(), string(have), "run: go test ./shared/catalogue -update")
+}
+
+func TestEveryFunctionHasAFolderAndASample(t *testing.T) {
+	t.Parallel()
+	for _, f := range catalogue.Functions() {
+		require.FileExists(t, "../../functions/"+f.Name+"/main.go")
+		require.FileExists(t, "../../events/"+f.Sample)
+	}
 }

@@ -8,6 +8,7 @@
 //   - jail: a child process of this program under seccomp, landlock, namespaces
 //     and resource limits (Linux);
 //   - remote: a sandbox service that speaks the contract's HTTP protocol;
+//   - invoke: a function of its own, in which a jail runs the code;
 //   - memsandbox: JavaScript inside this process, for tests only.
 //
 // It is not the code node: types and limits of declared outputs are checked in

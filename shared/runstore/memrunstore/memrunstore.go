@@ -22,19 +22,28 @@ type Driver struct {
 
 	mu     sync.Mutex
 	runs   map[string]*stored
-	outbox []driver.Wake
+	outbox []waiting
 	inbox  map[[2]string]bool
 }
 
 type stored struct {
-	run       driver.Run
-	owner     string
-	expires   time.Time
-	wakeAt    time.Time
-	events    []workflow.Event
-	rows      []driver.Rows
-	dueMarked time.Time
+	run     driver.Run
+	owner   string
+	expires time.Time
+	dueAt   time.Time // when somebody should look at it
+	events  []workflow.Event
+	rows    []driver.Rows
 }
+
+// waiting is a wake-up that somebody is relaying until then.
+type waiting struct {
+	wake    driver.Wake
+	claimed time.Time
+}
+
+// claim is how long somebody who took a wake-up or a due run has before others
+// may take it too.
+const claim = 30 * time.Second
 
 var _ driver.Driver = (*Driver)(nil)
 
@@ -72,7 +81,7 @@ func (d *Driver) Begin(_ context.Context, run *driver.Run, owner string, ttl tim
 	if d.runs[run.ID] != nil {
 		return driver.Lease{}, errs.New(errs.Conflict, "The run exists already.")
 	}
-	s := &stored{run: *run, owner: owner, expires: d.clock.Now().Add(ttl)}
+	s := &stored{run: *run, owner: owner, expires: d.clock.Now().Add(ttl), dueAt: d.clock.Now().Add(ttl)}
 	s.run.Status, s.run.Token, s.run.CreatedAt = driver.StatusRunning, 1, d.clock.Now()
 	d.runs[run.ID] = s
 	d.write(s, b)
@@ -85,7 +94,7 @@ func (d *Driver) write(s *stored, b *driver.Batch) {
 	if n := len(b.Events); n > 0 {
 		s.run.LastSeq = b.Events[n-1].Seq
 	}
-	d.outbox = append(d.outbox, b.Wakes...)
+	d.wake(b.Wakes, claim)
 	if b.Status != "" {
 		s.run.Status = b.Status
 	}
@@ -94,12 +103,28 @@ func (d *Driver) write(s *stored, b *driver.Batch) {
 	}
 }
 
-func (d *Driver) held(l *driver.Lease) (*stored, error) {
+func (d *Driver) wake(wakes []driver.Wake, claimed time.Duration) {
+	for _, w := range wakes {
+		d.outbox = append(d.outbox, waiting{w, d.clock.Now().Add(claimed)})
+	}
+}
+
+// holder returns the run if the lease is the valid one.
+func (d *Driver) holder(l *driver.Lease) (*stored, error) {
 	s := d.runs[l.RunID]
 	if s == nil || s.run.TenantID != l.TenantID || s.run.Token != l.Token || s.run.Finished() || s.owner == "" {
 		return nil, errs.New(errs.LeaseLost, "")
 	}
 	return s, nil
+}
+
+// held is holder for writers, who also have to know the journal's end.
+func (d *Driver) held(l *driver.Lease) (*stored, error) {
+	s, err := d.holder(l)
+	if err == nil && s.run.LastSeq != l.LastSeq {
+		err = errs.New(errs.LeaseLost, "")
+	}
+	return s, err
 }
 
 // Append implements driver.Driver.
@@ -110,7 +135,7 @@ func (d *Driver) Append(_ context.Context, l *driver.Lease, ttl time.Duration, b
 	if err != nil {
 		return "", err
 	}
-	s.expires = d.clock.Now().Add(ttl)
+	s.expires, s.dueAt = d.clock.Now().Add(ttl), d.clock.Now().Add(ttl)
 	d.write(s, b)
 	return s.run.StopReason, nil
 }
@@ -129,7 +154,7 @@ func (d *Driver) Acquire(_ context.Context, tenantID, runID, owner string, ttl t
 	if s.owner != "" && s.expires.After(d.clock.Now()) {
 		return nil, errs.New(errs.Conflict, "Another worker has the run.")
 	}
-	s.owner, s.expires, s.wakeAt = owner, d.clock.Now().Add(ttl), time.Time{}
+	s.owner, s.expires, s.dueAt = owner, d.clock.Now().Add(ttl), d.clock.Now().Add(ttl)
 	s.run.Token++
 	s.run.Status = driver.StatusRunning
 	return &driver.Granted{
@@ -149,11 +174,11 @@ func (d *Driver) view(s *stored) driver.Run {
 func (d *Driver) Renew(_ context.Context, l *driver.Lease, ttl time.Duration) (string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s, err := d.held(l)
+	s, err := d.holder(l)
 	if err != nil {
 		return "", err
 	}
-	s.expires = d.clock.Now().Add(ttl)
+	s.expires, s.dueAt = d.clock.Now().Add(ttl), d.clock.Now().Add(ttl)
 	return s.run.StopReason, nil
 }
 
@@ -161,16 +186,18 @@ func (d *Driver) Renew(_ context.Context, l *driver.Lease, ttl time.Duration) (s
 func (d *Driver) Release(_ context.Context, l *driver.Lease, wakeAt time.Time, wakes []driver.Wake) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s, err := d.held(l)
+	s, err := d.holder(l)
 	if err != nil {
 		return err
 	}
-	s.owner, s.expires, s.wakeAt = "", time.Time{}, wakeAt
+	s.owner, s.expires, s.dueAt = "", time.Time{}, d.clock.Now().Add(claim)
 	if !wakeAt.IsZero() {
-		s.run.Status = driver.StatusSuspended
+		s.run.Status, s.dueAt = driver.StatusSuspended, wakeAt
+		if s.run.StopReason != "" {
+			s.dueAt = d.clock.Now()
+		}
 	}
-	s.dueMarked = d.clock.Now()
-	d.outbox = append(d.outbox, wakes...)
+	d.wake(wakes, claim)
 	return nil
 }
 
@@ -207,15 +234,12 @@ func (d *Driver) RequestStop(_ context.Context, tenantID, runID, reason string) 
 	}
 	if !s.run.Finished() {
 		s.run.StopReason = reason
-		if s.run.Status == driver.StatusSuspended {
-			s.wakeAt = d.clock.Now()
+		if s.owner == "" {
+			s.dueAt = d.clock.Now()
 		}
 	}
 	return nil
 }
-
-// retryDue is how long a run that was found due is not found again.
-const retryDue = 30 * time.Second
 
 // Due implements driver.Driver.
 func (d *Driver) Due(_ context.Context, limit int) (int, error) {
@@ -227,14 +251,25 @@ func (d *Driver) Due(_ context.Context, limit int) (int, error) {
 		if n == limit {
 			break
 		}
-		if s.run.Finished() || s.expires.After(now) || s.wakeAt.After(now) || (!s.dueMarked.IsZero() && now.Before(s.dueMarked.Add(retryDue)) && s.wakeAt.Before(s.dueMarked)) {
+		if s.run.Finished() || s.dueAt.After(now) {
 			continue
 		}
-		s.dueMarked = now
-		d.outbox = append(d.outbox, driver.Wake{ID: ids.New(), TenantID: s.run.TenantID, RunID: s.run.ID, Queue: s.run.Queue})
 		n++
+		s.dueAt = now.Add(claim)
+		if !d.waitsFor(s.run.ID) {
+			d.wake([]driver.Wake{{ID: ids.New(), TenantID: s.run.TenantID, RunID: s.run.ID, Queue: s.run.Queue}}, 0)
+		}
 	}
 	return n, nil
+}
+
+func (d *Driver) waitsFor(runID string) bool {
+	for _, w := range d.outbox {
+		if w.wake.RunID == runID {
+			return true
+		}
+	}
+	return false
 }
 
 // ExpireOwner implements driver.Driver.
@@ -244,7 +279,7 @@ func (d *Driver) ExpireOwner(_ context.Context, owner string) (int, error) {
 	n := 0
 	for _, s := range d.runs {
 		if s.owner == owner && !s.run.Finished() {
-			s.owner, s.expires, s.dueMarked = "", time.Time{}, time.Time{}
+			s.owner, s.expires, s.dueAt = "", time.Time{}, d.clock.Now()
 			n++
 		}
 	}
@@ -255,7 +290,14 @@ func (d *Driver) ExpireOwner(_ context.Context, owner string) (int, error) {
 func (d *Driver) Pending(_ context.Context, limit int) ([]driver.Wake, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return append([]driver.Wake(nil), d.outbox[:min(limit, len(d.outbox))]...), nil
+	var out []driver.Wake
+	for i := range d.outbox {
+		if w := &d.outbox[i]; len(out) < limit && !w.claimed.After(d.clock.Now()) {
+			w.claimed = d.clock.Now().Add(claim)
+			out = append(out, w.wake)
+		}
+	}
+	return out, nil
 }
 
 // MarkRelayed implements driver.Driver.
@@ -266,9 +308,9 @@ func (d *Driver) MarkRelayed(_ context.Context, wakes []driver.Wake) error {
 	for _, w := range wakes {
 		gone[w.ID] = true
 	}
-	var rest []driver.Wake
+	var rest []waiting
 	for _, w := range d.outbox {
-		if !gone[w.ID] {
+		if !gone[w.wake.ID] {
 			rest = append(rest, w)
 		}
 	}

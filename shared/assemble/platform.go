@@ -72,7 +72,7 @@ func Open(ctx context.Context, cfg config.Config, service string) (*Platform, er
 	p.pool = sync.OnceValues(p.openPool)
 	p.redis = sync.OnceValues(p.openRedis)
 	p.bucket = sync.OnceValues(func() (*blob.Bucket, error) { return p.openBucket(ctx) })
-	p.egress = sync.OnceValue(func() *http.Client { return p.newEgress(0) })
+	p.egress = sync.OnceValue(func() *http.Client { return p.newEgress(0, !cfg.Egress.VerifyCertificate) })
 	return p, nil
 }
 
@@ -174,11 +174,12 @@ func (p *Platform) openBucket(ctx context.Context) (*blob.Bucket, error) {
 // Egress is the client that dials out for users.
 func (p *Platform) Egress() *http.Client { return p.egress() }
 
-// newEgress makes an egress client; maxBytes 0 means the package's bound.
-func (p *Platform) newEgress(maxBytes int64) *http.Client {
+// newEgress makes an egress client; maxBytes 0 means the package's bound,
+// insecure accepts any certificate.
+func (p *Platform) newEgress(maxBytes int64, insecure bool) *http.Client {
 	e := p.Config.Egress
 	o := egress.Options{
-		AllowPrivate: e.AllowPrivate, MaxBytes: maxBytes, Clock: p.Clock, InsecureSkipVerify: !e.VerifyCertificate,
+		AllowPrivate: e.AllowPrivate, MaxBytes: maxBytes, Clock: p.Clock, InsecureSkipVerify: insecure,
 		Timeouts: egress.Timeouts{
 			Connect: seconds(e.ConnectSeconds), Read: seconds(e.ReadSeconds), Write: seconds(e.WriteSeconds),
 		},

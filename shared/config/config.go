@@ -121,7 +121,7 @@ type Code struct {
 	MaxDepth          int     `env:"CODE_MAX_DEPTH" envDefault:"5"`
 	MaxPrecision      int     `env:"CODE_MAX_PRECISION" envDefault:"20"`
 	MaxNumber         int64   `env:"CODE_MAX_NUMBER" envDefault:"9223372036854775807"`
-	MinNumber         int64   `env:"CODE_MIN_NUMBER" envDefault:"-9223372036854775807"`
+	MinNumber         int64   `env:"CODE_MIN_NUMBER" envDefault:"-9223372036854775808"`
 	MaxStringArrayLen int     `env:"CODE_MAX_STRING_ARRAY_LENGTH" envDefault:"30"`
 	MaxObjectArrayLen int     `env:"CODE_MAX_OBJECT_ARRAY_LENGTH" envDefault:"30"`
 	MaxNumberArrayLen int     `env:"CODE_MAX_NUMBER_ARRAY_LENGTH" envDefault:"1000"`

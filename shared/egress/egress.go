@@ -125,7 +125,13 @@ func NewClient(o Options) *http.Client {
 }
 
 func redirects(limit int) func(*http.Request, []*http.Request) error {
-	return func(_ *http.Request, via []*http.Request) error {
+	return func(req *http.Request, via []*http.Request) error {
+		if req.URL.Host != via[0].URL.Host {
+			names, _ := req.Context().Value(privateKey{}).([]string)
+			for _, name := range names {
+				req.Header.Del(name)
+			}
+		}
 		if limit < 0 {
 			return http.ErrUseLastResponse
 		}

@@ -176,6 +176,36 @@ func TestRedirects(t *testing.T) {
 	require.Equal(t, http.StatusFound, resp.StatusCode)
 }
 
+func TestCredentialsStayWithTheirHost(t *testing.T) {
+	t.Parallel()
+	var got atomic.Value
+	other := server(t, func(_ http.ResponseWriter, r *http.Request) { got.Store(r.Header.Clone()) })
+	s := server(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/same" {
+			http.Redirect(w, r, "/end", http.StatusFound)
+			return
+		}
+		if r.URL.Path == "/end" {
+			got.Store(r.Header.Clone())
+			return
+		}
+		http.Redirect(w, r, other.URL, http.StatusFound)
+	})
+	c := egress.NewClient(egress.Options{AllowPrivate: true})
+	for path, kept := range map[string]string{"/same": "key", "/other": ""} {
+		req, err := http.NewRequestWithContext(egress.WithPrivateHeaders(t.Context(), "X-Api-Key"), http.MethodGet, s.URL+path, nil)
+		require.NoError(t, err)
+		req.Header.Set("X-Api-Key", "key")
+		req.Header.Set("X-Other", "stays")
+		resp, err := c.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		h := got.Load().(http.Header)
+		require.Equal(t, kept, h.Get("X-Api-Key"), path)
+		require.Equal(t, "stays", h.Get("X-Other"))
+	}
+}
+
 func TestSizes(t *testing.T) {
 	t.Parallel()
 	s := server(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("x", 100)) })

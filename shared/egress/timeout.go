@@ -44,6 +44,7 @@ func (t Timeouts) or(d Timeouts) Timeouts {
 type (
 	timeoutsKey struct{}
 	limitKey    struct{}
+	privateKey  struct{}
 )
 
 // WithTimeouts sets the timeouts of the requests made with the context.
@@ -55,6 +56,13 @@ func WithTimeouts(ctx context.Context, t Timeouts) context.Context {
 // context; it can only lower the client's bound.
 func WithMaxBytes(ctx context.Context, n int64) context.Context {
 	return context.WithValue(ctx, limitKey{}, n)
+}
+
+// WithPrivateHeaders names headers that carry credentials: a redirect to
+// another host does not take them along. For the standard ones, such as
+// Authorization and Cookie, that is so without being told.
+func WithPrivateHeaders(ctx context.Context, names ...string) context.Context {
+	return context.WithValue(ctx, privateKey{}, names)
 }
 
 func timeoutsOf(ctx context.Context, d Timeouts) Timeouts {

@@ -121,6 +121,11 @@ func (s *Service) Upload(ctx context.Context, r UploadRequest) (*Upload, error) 
 			r.Name += "." + ext
 		}
 	}
+	if r.MimeType == "" {
+		if r.MimeType = MIMEByName(r.Name); r.MimeType == "" {
+			r.MimeType = "application/octet-stream"
+		}
+	}
 	limit := s.limit(ext)
 	content, err := io.ReadAll(io.LimitReader(r.Content, limit+1))
 	if err != nil {

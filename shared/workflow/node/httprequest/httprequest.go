@@ -151,6 +151,9 @@ func (n *node) send(ctx context.Context, x *workflow.Execution, r *request) (*an
 		client = n.opts.Insecure
 	}
 	ctx = egress.WithTimeouts(ctx, n.timeouts())
+	if r.auth != nil {
+		ctx = egress.WithPrivateHeaders(ctx, r.auth.key)
+	}
 	req, err := r.http(ctx)
 	if err != nil {
 		return nil, err

@@ -8,4 +8,4 @@ LAMBDA_TAGS := lambda.norpc,aws
 build-%Function:
 	@name=$$(echo '$*' | sed -E 's/([a-z0-9])([A-Z])/\1-\2/g' | tr 'A-Z' 'a-z'); \
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) go build -trimpath -tags $(LAMBDA_TAGS) \
-		-ldflags '-s -w -buildid=' -o '$(ARTIFACTS_DIR)/bootstrap' "./functions/$$name"
+		-ldflags '-s -w' -o '$(ARTIFACTS_DIR)/bootstrap' "./functions/$$name"

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -39,9 +40,13 @@ func (b Builder) Build(ctx context.Context, functions []Function) error {
 	if err := os.MkdirAll(b.Dir, 0o755); err != nil {
 		return errs.Wrap(errs.Internal, err, "cannot make the folder for function binaries "+b.Dir)
 	}
+	dir, err := filepath.Abs(b.Dir)
+	if err != nil {
+		return errs.Wrap(errs.Internal, err, "cannot find the folder for function binaries "+b.Dir)
+	}
 	args := []string{
-		"build", "-v", "-trimpath", "-tags", "lambda.norpc,aws", "-ldflags", "-s -w -buildid=",
-		"-p", strconv.Itoa(b.Parallel), "-o", b.Dir + string(filepath.Separator),
+		// install, because build -o links again even what has not changed
+		"install", "-v", "-trimpath", "-tags", "lambda.norpc,aws", "-ldflags", "-s -w", "-p", strconv.Itoa(b.Parallel),
 	}
 	for _, f := range functions {
 		if _, err := os.Stat(filepath.Join(b.Root, "functions", f.Folder, "main.go")); err != nil {
@@ -52,7 +57,8 @@ func (b Builder) Build(ctx context.Context, functions []Function) error {
 	b.Progress(fmt.Sprintf("building %d functions", len(functions)))
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = b.Root
-	cmd.Env = append(append([]string{}, b.Env...), "CGO_ENABLED=0")
+	// What a developer has set for cross-compiling does not hold for this machine.
+	cmd.Env = append(append([]string{}, b.Env...), "CGO_ENABLED=0", "GOBIN="+dir, "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
 	pipe, err := cmd.StderrPipe()
 	if err != nil {
 		return errs.Wrap(errs.Internal, err, "cannot start the go command")
@@ -71,7 +77,7 @@ func (b Builder) Build(ctx context.Context, functions []Function) error {
 		}
 	}
 	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, problems.String())
+		return fmt.Errorf("go install: %w\n%s", err, problems.String())
 	}
 	return nil
 }

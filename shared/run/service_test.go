@@ -202,3 +202,290 @@ func TestStartOfPureRunIsOneCommit(t *testing.T) {
 	require.NotEqual(t, res.RunID, res.TaskID)
 	require.Equal(t, res.RunID, run.TaskID(res.TaskID))
 }
+
+// gate is an effect that streams its pieces and then waits to be let go.
+type gate struct {
+	mu      sync.Mutex
+	started chan struct{}
+	release chan struct{}
+	keys    []string
+}
+
+func newGate() *gate { return &gate{started: make(chan struct{}, 10), release: make(chan struct{})} }
+
+func (g *gate) call(ctx context.Context, x *workflow.Execution) (*workflow.Result, error) {
+	g.mu.Lock()
+	g.keys = append(g.keys, x.Key)
+	g.mu.Unlock()
+	x.Emit(workflow.Chunk{Name: "text", Text: "héllo "})
+	g.started <- struct{}{}
+	select {
+	case <-g.release:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	x.Emit(workflow.Chunk{Name: "text", Text: "world"})
+	return &workflow.Result{Outputs: value.Obj("text", "héllo world")}, nil
+}
+
+func isText(i run.Item) bool { return i.Event.Type == workflow.EventText }
+
+func isEnd(i run.Item) bool { return i.Event.Type == workflow.EventRunFinished }
+
+func TestClientsJoinWhereTheyWere(t *testing.T) {
+	t.Parallel()
+	g := newGate()
+	w := newWorld(effectGraph(), g.call)
+	s, other := w.service(run.Options{}), w.service(run.Options{})
+	req := request("q", "x")
+	req.RunID = "77777777-7777-4777-8777-777777777777"
+	first := newRecorder()
+	done := make(chan *run.Result, 1)
+	go func() {
+		res, err := s.Start(context.WithoutCancel(t.Context()), req, first)
+		if err == nil {
+			done <- res
+		}
+		close(done)
+	}()
+	seen := first.until(t, isText)
+	require.True(t, seen.Live)
+	require.Equal(t, "4.1.6", seen.ID)
+
+	// Another process' client has everything up to the middle of the text.
+	joins := map[string]*recorder{"4.1.6": newRecorder(), "4.1.2": newRecorder(), "2": newRecorder(), "start": newRecorder(), "": newRecorder()}
+	var wg sync.WaitGroup
+	for id, rec := range joins {
+		wg.Go(func() {
+			from := run.JoinFrom{LastEventID: id}
+			if id == "start" {
+				from = run.JoinFrom{Start: true}
+			}
+			_, err := other.Join(context.WithoutCancel(t.Context()), tenant, req.RunID, from, rec)
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	joins["start"].until(t, isText)
+	joins["2"].until(t, isText)
+	joins["4.1.2"].until(t, isText)
+	close(g.release)
+	require.Equal(t, workflow.StatusSucceeded, (<-done).Finished.Status)
+	wg.Wait()
+
+	tail := []string{"-h", "+end", "-end", "finished succeeded"}
+	require.Equal(t, append([]string{"started", "+start", "-start", "+h", "text h.text: héllo world"}, tail...), first.lines())
+	require.Equal(t, first.lines(), joins["start"].lines())
+	require.Equal(t, append([]string{"text h.text: world"}, tail...), joins["4.1.6"].lines())
+	require.Equal(t, append([]string{"text h.text: llo world"}, tail...), joins["4.1.2"].lines())
+	require.Equal(t, append([]string{"-start", "+h", "text h.text: héllo world"}, tail...), joins["2"].lines())
+	require.Contains(t, joins[""].lines(), "finished succeeded")
+
+	// Joining a finished run: from any id the client ever got, everything exactly once.
+	for k, item := range first.items {
+		rec := newRecorder()
+		_, err := other.Join(t.Context(), tenant, req.RunID, run.JoinFrom{LastEventID: item.ID}, rec)
+		require.NoError(t, err)
+		require.Equal(t, first.lines(), lines(append(append([]run.Item(nil), first.items[:k+1]...), rec.items...)), "after %s", item.ID)
+	}
+	rec := newRecorder()
+	_, err := other.Join(t.Context(), tenant, req.RunID, run.JoinFrom{}, rec)
+	require.NoError(t, err)
+	require.Equal(t, []string{"finished succeeded"}, rec.lines())
+	for _, bad := range []string{"x", "1.2", "99", "-1", "1.2.3.4.5"} {
+		_, err = other.Join(t.Context(), tenant, req.RunID, run.JoinFrom{LastEventID: bad}, rec)
+		require.True(t, errs.Is(err, errs.InvalidParam), bad)
+	}
+	_, err = other.Join(t.Context(), userID, req.RunID, run.JoinFrom{}, rec)
+	require.True(t, errs.Is(err, errs.NotFound))
+}
+
+func TestLostWorkerIsReplacedAndTheTextAnnounced(t *testing.T) {
+	t.Parallel()
+	graph := fakenode.Graph([]string{`{"id":"start","type":"start"}`, `{"id":"h","type":"http-request"}`, `{"id":"a","type":"answer","answer":"pre {{#h.text#}} post"}`},
+		[]string{"start", "h"}, []string{"h", "a"})
+	dead, alive := newGate(), newGate()
+	w := newWorld(graph, dead.call)
+	one := w.service(run.Options{Owner: "one"})
+	w.call = alive.call
+	two := w.service(run.Options{Owner: "two"})
+	req := chatRequest("hi")
+	req.RunID = "88888888-8888-4888-8888-888888888888"
+	go func() { _, _ = one.Start(context.WithoutCancel(t.Context()), req, nil) }()
+	<-dead.started // and nothing more is heard of it
+
+	watcher := newRecorder()
+	joined := make(chan error, 1)
+	go func() {
+		_, err := two.Join(context.WithoutCancel(t.Context()), tenant, req.RunID, run.JoinFrom{Start: true}, watcher)
+		joined <- err
+	}()
+	last := watcher.until(t, func(i run.Item) bool { return i.Live })
+
+	require.NoError(t, two.Continue(t.Context(), tenant, req.RunID), "a run in good hands needs nothing")
+	n, err := two.ExpireOwner(t.Context(), "one")
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	n, err = two.Tick(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Equal(t, req.RunID, w.queue.sent[0].RunID)
+	continued := make(chan error, 1)
+	go func() { continued <- two.Continue(context.WithoutCancel(t.Context()), tenant, req.RunID) }()
+	<-alive.started
+	watcher.until(t, func(i run.Item) bool { return i.Event.Type == workflow.EventTextReplaced })
+	close(alive.release)
+	require.NoError(t, <-continued)
+	require.NoError(t, <-joined)
+	want := []string{"started", "text a.answer: pre ", "+start", "-start", "+h", "text h.text: héllo ", "replaced: pre ", "text h.text: héllo world", "text a.answer:  post", "-h", "+a", "-a", "finished succeeded"}
+	require.Equal(t, want, watcher.lines())
+	require.Equal(t, dead.keys, alive.keys, "the same try has the same key")
+
+	// A client that left in the middle of the lost text.
+	rec := newRecorder()
+	_, err = two.Join(t.Context(), tenant, req.RunID, run.JoinFrom{LastEventID: last.ID}, rec)
+	require.NoError(t, err)
+	require.Equal(t, want[6:], rec.lines())
+
+	// The lost worker wakes up and cannot write.
+	close(dead.release)
+	one.Wait(t.Context())
+	events, err := w.store.Events(t.Context(), tenant, req.RunID, 0)
+	require.NoError(t, err)
+	require.Equal(t, workflow.EventRunFinished, events[len(events)-1].Type)
+	require.Equal(t, int64(2), events[len(events)-1].Token)
+	require.NoError(t, two.Continue(t.Context(), tenant, req.RunID), "finished")
+}
+
+func TestStopFromAnotherProcess(t *testing.T) {
+	t.Parallel()
+	g := newGate()
+	w := newWorld(effectGraph(), g.call)
+	s, other := w.service(run.Options{}), w.service(run.Options{})
+	req := request()
+	req.RunID = "99999999-9999-4999-8999-999999999999"
+	rec := newRecorder()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = s.Start(context.WithoutCancel(t.Context()), req, rec)
+	}()
+	rec.until(t, isText)
+	require.True(t, errs.Is(other.Stop(t.Context(), userID, req.RunID, run.StopReasonUser), errs.NotFound))
+	at := time.Now()
+	require.NoError(t, other.Stop(t.Context(), tenant, req.RunID, run.StopReasonUser))
+	<-done
+	require.Less(t, time.Since(at), 2*time.Second)
+	require.Equal(t, []string{"started", "+start", "-start", "+h", "text h.text: héllo ", "finished stopped Aborted: User requested stop"}, rec.lines())
+	rows := w.store.Rows(req.RunID)
+	require.NotNil(t, rows[len(rows)-1].StopNodes)
+}
+
+func TestHandOverLeavesAWakeUp(t *testing.T) {
+	t.Parallel()
+	g := newGate()
+	w := newWorld(effectGraph(), g.call)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute+50*time.Millisecond)
+	defer cancel()
+	s := w.service(run.Options{Engine: engine.Options{HandoverMargin: 10 * time.Minute, HardMargin: 10*time.Minute - 100*time.Millisecond}})
+	res, err := s.Start(ctx, request(), nil)
+	require.NoError(t, err)
+	require.True(t, res.HandedOver)
+	require.Nil(t, res.Finished)
+	require.Len(t, w.queue.sent, 1)
+	close(g.release)
+	require.NoError(t, w.service(run.Options{}).Continue(t.Context(), tenant, w.queue.sent[0].RunID))
+	v, err := s.Get(t.Context(), tenant, res.RunID)
+	require.NoError(t, err)
+	require.Equal(t, workflow.StatusSucceeded, v.Status)
+	require.True(t, v.Finished)
+}
+
+func TestClientThatLeavesDoesNotEndTheRun(t *testing.T) {
+	t.Parallel()
+	g := newGate()
+	w := newWorld(effectGraph(), g.call)
+	ctx, cancel := context.WithCancel(t.Context())
+	items := 0
+	sink := run.SinkFunc(func(run.Item) error { items++; return context.Canceled })
+	go func() {
+		<-g.started
+		cancel()
+		close(g.release)
+	}()
+	res, err := w.service(run.Options{}).Start(ctx, request(), sink)
+	require.NoError(t, err)
+	require.Equal(t, workflow.StatusSucceeded, res.Finished.Status)
+	require.Equal(t, 1, items)
+}
+
+func TestChatTurnMakesItsRows(t *testing.T) {
+	t.Parallel()
+	graph := fakenode.Graph([]string{`{"id":"start","type":"start"}`, `{"id":"a","type":"answer","answer":"re {{#sys.query#}}"}`}, []string{"start", "a"})
+	w := newWorld(graph, nil)
+	res, err := w.service(run.Options{}).Start(t.Context(), chatRequest("a question that is much longer than fifty characters, really"), nil)
+	require.NoError(t, err)
+	rows := w.store.Rows(res.RunID)
+	require.Len(t, rows, 1)
+	r := rows[0]
+	require.Nil(t, r.AppLog)
+	require.Equal(t, "a question that is much longer than fifty chara...", r.Conversation.Name)
+	require.Equal(t, "api", r.Message.FromSource)
+	require.Equal(t, "re a question that is much longer than fifty characters, really", r.MessageEnd.Answer)
+	require.Contains(t, *r.MessageEnd.Metadata, `"total_price": "0.0"`)
+	require.Equal(t, "normal", r.MessageEnd.Status)
+	require.Contains(t, r.Run.Inputs, `"sys.conversation_id"`)
+	events, err := w.store.Events(t.Context(), tenant, res.RunID, 0)
+	require.NoError(t, err)
+	shown := value.JSON(events[0].Started.Inputs)
+	require.NotContains(t, shown, "conversation_id")
+	require.Contains(t, shown, `"sys.dialogue_count": 1`)
+}
+
+func TestFailedChatHasNoAnswer(t *testing.T) {
+	t.Parallel()
+	graph := fakenode.Graph([]string{`{"id":"start","type":"start"}`, `{"id":"a0","type":"answer","answer":"before "}`, `{"id":"h","type":"http-request"}`},
+		[]string{"start", "a0"}, []string{"a0", "h"})
+	w := newWorld(graph, func(context.Context, *workflow.Execution) (*workflow.Result, error) {
+		return nil, workflow.Fail("E", "broke")
+	})
+	res, err := w.service(run.Options{}).Start(t.Context(), chatRequest("q"), nil)
+	require.NoError(t, err)
+	require.Equal(t, `{"answer": "before ", "files": []}`, value.JSON(res.Finished.Outputs))
+	rows := w.store.Rows(res.RunID)
+	end := rows[len(rows)-1].MessageEnd
+	require.Equal(t, "error", end.Status)
+	require.Empty(t, end.Answer)
+	require.Equal(t, "Run failed: broke", *end.Error)
+}
+
+func TestErrorsBeforeTheStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(`{"nodes":[],"edges":[]}`, nil)
+	_, err := w.service(run.Options{}).Start(t.Context(), request(), nil)
+	require.True(t, errs.Is(err, errs.InvalidParam), "%v", err)
+	bad := request()
+	bad.WorkflowID = userID
+	_, err = w.service(run.Options{}).Start(t.Context(), bad, nil)
+	require.True(t, errs.Is(err, errs.NotFound), "%v", err)
+	require.Empty(t, w.store.RunIDs())
+}
+
+func TestTaskIDIsItsOwnOpposite(t *testing.T) {
+	t.Parallel()
+	require.Empty(t, run.TaskID("junk"))
+	require.Empty(t, run.TaskID("88888888-8888-4888-8888-88888888888g"))
+	require.Equal(t, tenant, run.TaskID(run.TaskID(tenant)))
+}
+
+func BenchmarkPureRun(b *testing.B) {
+	w := newWorld(simpleGraph(), nil)
+	s := w.service(run.Options{})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Start(b.Context(), request("q", "you"), nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

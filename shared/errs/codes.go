@@ -117,7 +117,7 @@ var table = map[Code]row{
 	CompletionRequestError:       {400, "Completion request failed."},
 	FileNotFound:                 {404, "The requested file was not found."},
 	FileAccessDenied:             {403, "Access to the requested file is denied."},
-	FileTooLarge:                 {413, "File size exceeded."},
+	FileTooLarge:                 {413, ""},
 	FileExtensionBlocked:         {400, "The file extension is blocked for security reasons."},
 	FilenameNotExists:            {400, "The specified filename does not exist."},
 	NoFileUploaded:               {400, "Please upload your file."},

@@ -21,12 +21,16 @@ type File struct {
 
 // Object returns the contract's JSON form of the file.
 func (f *File) Object() *Object {
+	remote := orNil(f.RemoteURL)
+	if f.TransferMethod == "local_file" {
+		remote = f.RemoteURL // the contract shows "" for uploads and null for the rest
+	}
 	return Obj(
 		"dify_model_identity", FileMarker,
 		"id", orNil(f.ID),
 		"type", f.Type,
 		"transfer_method", f.TransferMethod,
-		"remote_url", orNil(f.RemoteURL),
+		"remote_url", remote,
 		"reference", orNil(f.Reference),
 		"filename", orNil(f.Filename),
 		"extension", orNil(f.Extension),

@@ -118,8 +118,19 @@ type Feedback struct {
 	FromSource     string // user or admin
 	FromEndUserID  string
 	FromAccountID  string
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
+	// AccountName and AccountEmail are set with a message's feedback.
+	AccountName, AccountEmail string
+	CreatedAt                 time.Time
+	UpdatedAt                 time.Time
+}
+
+// Annotation is an answer that was prepared for a question.
+type Annotation struct {
+	ID        string
+	Question  string
+	Answer    string
+	Hits      int64
+	CreatedAt time.Time
 }
 
 // Page asks for a part of a list that is sorted by time.
@@ -153,6 +164,8 @@ type Store interface {
 	// Messages returns up to limit messages before the message first ("" for the
 	// newest), oldest first, and whether older ones exist.
 	Messages(ctx context.Context, s Scope, conversationID, first string, limit int) ([]Message, bool, error)
+	// First returns the oldest message of a conversation.
+	First(ctx context.Context, s Scope, conversationID string) (Message, error)
 	// Recent returns up to limit messages of a conversation, newest first.
 	Recent(ctx context.Context, s Scope, conversationID string, limit int) ([]Message, error)
 
@@ -160,6 +173,10 @@ type Store interface {
 	SaveFeedback(ctx context.Context, s Scope, f Feedback) error
 	DeleteFeedback(ctx context.Context, s Scope, id string) error
 	Feedbacks(ctx context.Context, s Scope, page, limit int) ([]Feedback, error)
+
+	// Annotations returns a page of an app's annotations, newest first, and how
+	// many there are.
+	Annotations(ctx context.Context, s Scope, keyword string, page, limit int) (list []Annotation, total int, err error)
 }
 
 // Service applies the contract's rules to conversations.
@@ -238,6 +255,18 @@ func (s *Service) Messages(ctx context.Context, scope Scope, conversationID, fir
 	return list, more, err
 }
 
+// FirstMessage returns the message that a conversation began with.
+func (s *Service) FirstMessage(ctx context.Context, scope Scope, conversationID string) (Message, error) {
+	if _, err := s.Conversation(ctx, scope, conversationID); err != nil {
+		return Message{}, err
+	}
+	m, err := s.store.First(ctx, scope, conversationID)
+	if errs.Is(err, errs.NotFound) {
+		err = errs.New(errs.NotFound, "Message Not Exists.")
+	}
+	return m, err
+}
+
 // Rate sets or clears (rating "") the scope's person's feedback on a message.
 func (s *Service) Rate(ctx context.Context, scope Scope, messageID, rating, content string) error {
 	m, err := s.Message(ctx, scope, messageID)
@@ -272,6 +301,11 @@ func (s *Service) Rate(ctx context.Context, scope Scope, messageID, rating, cont
 // Feedbacks lists an app's feedback, newest first.
 func (s *Service) Feedbacks(ctx context.Context, scope Scope, page, limit int) ([]Feedback, error) {
 	return s.store.Feedbacks(ctx, scope, page, limit)
+}
+
+// Annotations lists an app's prepared answers, newest first.
+func (s *Service) Annotations(ctx context.Context, scope Scope, keyword string, page, limit int) ([]Annotation, int, error) {
+	return s.store.Annotations(ctx, scope, keyword, page, limit)
 }
 
 // maxHistory is how many messages a model's memory may look back.

@@ -5,31 +5,24 @@ package chats
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/millrace/millrace/shared/chat"
 	"github.com/millrace/millrace/shared/errs"
+	"github.com/millrace/millrace/shared/postgres"
 )
 
-// DB is what the store needs of a connection pool or a transaction.
-type DB interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-}
-
 // Store implements chat.Store on Postgres.
-type Store struct{ db DB }
+type Store struct{ db postgres.Querier }
 
 var _ chat.Store = (*Store)(nil)
 
 // New returns a store on db.
-func New(db DB) *Store { return &Store{db} }
+func New(db postgres.Querier) *Store { return &Store{db} }
 
 // ofApp restricts a statement to the tenant's app: $1 tenant, $2 app. The
 // contract's chat tables carry no tenant of their own.
@@ -50,7 +43,7 @@ func scanConversation(row pgx.Row) (chat.Conversation, error) {
 	var c chat.Conversation
 	err := row.Scan(&c.ID, &c.AppID, &c.Mode, &c.Name, &c.Summary, &c.Inputs, &c.Introduction, &c.Status, &c.FromSource,
 		&c.FromEndUserID, &c.FromAccountID, &c.ReadAt, &c.CreatedAt, &c.UpdatedAt, &c.DialogueCount)
-	return c, wrap(err)
+	return c, postgres.Error(err, "")
 }
 
 // Conversation returns one conversation that is not deleted.
@@ -86,11 +79,11 @@ func (st *Store) Conversations(ctx context.Context, s chat.Scope, p chat.Page) (
 	sql += fmt.Sprintf(" ORDER BY %s %s, id %s LIMIT $5", column, order, order)
 	rows, err := st.db.Query(ctx, sql, params...)
 	if err != nil {
-		return nil, false, wrap(err)
+		return nil, false, postgres.Error(err, "")
 	}
 	list, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (chat.Conversation, error) { return scanConversation(r) })
 	if err != nil {
-		return nil, false, wrap(err)
+		return nil, false, postgres.Error(err, "")
 	}
 	if len(list) > p.Limit {
 		return list[:p.Limit], true, nil
@@ -106,10 +99,10 @@ func (st *Store) ConsoleConversations(ctx context.Context, s chat.Scope, q chat.
 		AND ($3 = '' OR c.name ILIKE $3 OR EXISTS (SELECT 1 FROM messages m WHERE m.conversation_id = c.id
 			AND (m.query ILIKE $3 OR m.answer ILIKE $3)))
 		AND ($4::timestamp IS NULL OR c.created_at >= $4) AND ($5::timestamp IS NULL OR c.created_at <= $5)`
-	params := []any{s.TenantID, s.AppID, likePattern(q.Keyword), q.Start, q.End}
+	params := []any{s.TenantID, s.AppID, postgres.Like(q.Keyword), q.Start, q.End}
 	var total int
 	if err := st.db.QueryRow(ctx, `SELECT count(*)`+filter, params...).Scan(&total); err != nil {
-		return nil, 0, wrap(err)
+		return nil, 0, postgres.Error(err, "")
 	}
 	column, order := strings.TrimPrefix(q.SortBy, "-"), "ASC"
 	if column != "updated_at" {
@@ -142,7 +135,7 @@ func (st *Store) ConsoleConversations(ctx context.Context, s chat.Scope, q chat.
 		fmt.Sprintf(` ORDER BY c.%s %s, c.id %s`, column, order, order)
 	rows, err := st.db.Query(ctx, sql, append(params, q.Limit, (q.Page-1)*q.Limit)...)
 	if err != nil {
-		return nil, 0, wrap(err)
+		return nil, 0, postgres.Error(err, "")
 	}
 	list, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (chat.Conversation, error) {
 		c := chat.Conversation{AppID: s.AppID}
@@ -153,7 +146,7 @@ func (st *Store) ConsoleConversations(ctx context.Context, s chat.Scope, q chat.
 			&n.AdminDislike, &n.Annotated)
 		return c, err
 	})
-	return list, total, wrap(err)
+	return list, total, postgres.Error(err, "")
 }
 
 // RenameConversation stores a new name.
@@ -188,11 +181,11 @@ func scanMessage(row pgx.CollectableRow) (chat.Message, error) {
 func (st *Store) messages(ctx context.Context, s chat.Scope, sql string, params ...any) ([]chat.Message, error) {
 	rows, err := st.db.Query(ctx, sql, params...)
 	if err != nil {
-		return nil, wrap(err)
+		return nil, postgres.Error(err, "")
 	}
 	list, err := pgx.CollectRows(rows, scanMessage)
 	if err != nil || len(list) == 0 {
-		return list, wrap(err)
+		return list, postgres.Error(err, "")
 	}
 	return list, st.attach(ctx, s, list)
 }
@@ -210,7 +203,7 @@ func (st *Store) attach(ctx context.Context, s chat.Scope, list []chat.Message) 
 		FROM message_files f LEFT JOIN upload_files u ON u.id = f.upload_file_id AND u.tenant_id = $1
 		WHERE f.message_id = ANY ($2::uuid[]) ORDER BY f.created_at, f.id`, s.TenantID, idList)
 	if err != nil {
-		return wrap(err)
+		return postgres.Error(err, "")
 	}
 	files, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (f chat.MessageFile, err error) {
 		err = r.Scan(&f.ID, &f.MessageID, &f.Type, &f.TransferMethod, &f.URL, &f.UploadFileID, &f.BelongsTo, &f.Filename,
@@ -218,21 +211,24 @@ func (st *Store) attach(ctx context.Context, s chat.Scope, list []chat.Message) 
 		return f, err
 	})
 	if err != nil {
-		return wrap(err)
+		return postgres.Error(err, "")
 	}
 	for _, f := range files {
 		at[f.MessageID].Files = append(at[f.MessageID].Files, f)
 	}
-	rows, err = st.db.Query(ctx, `SELECT `+feedbackColumns+` FROM message_feedbacks WHERE`+ofApp+
-		` AND message_id = ANY ($3::uuid[]) ORDER BY created_at, id`, s.TenantID, s.AppID, idList)
+	rows, err = st.db.Query(ctx, `SELECT f.*, coalesce(a.name, ''), coalesce(a.email, '') FROM (
+			SELECT `+feedbackColumns+` FROM message_feedbacks WHERE`+ofApp+` AND message_id = ANY ($3::uuid[])) f
+		LEFT JOIN accounts a ON a.id::text = f.account_id ORDER BY f.created_at, f.id`, s.TenantID, s.AppID, idList)
 	if err != nil {
-		return wrap(err)
+		return postgres.Error(err, "")
 	}
-	feedback, err := pgx.CollectRows(rows, scanFeedback)
+	feedback, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (f chat.Feedback, err error) {
+		return f, r.Scan(append(feedbackTargets(&f), &f.AccountName, &f.AccountEmail)...)
+	})
 	for _, f := range feedback {
 		at[f.MessageID].Feedbacks = append(at[f.MessageID].Feedbacks, f)
 	}
-	return wrap(err)
+	return postgres.Error(err, "")
 }
 
 // Message returns one message with its files and feedback.
@@ -256,7 +252,7 @@ func (st *Store) Messages(ctx context.Context, s chat.Scope, conversationID, fir
 		err := st.db.QueryRow(ctx, `SELECT created_at FROM messages WHERE`+ofApp+who+` AND conversation_id = $5 AND id = $6`,
 			args(s, conversationID, first)...).Scan(&at)
 		if err != nil {
-			return nil, false, wrap(err)
+			return nil, false, postgres.Error(err, "")
 		}
 		sql += ` AND (created_at, id) < ($7, $8::uuid)`
 		params = append(params, at, first)
@@ -281,13 +277,29 @@ func (st *Store) Recent(ctx context.Context, s chat.Scope, conversationID string
 		` AND conversation_id = $5 ORDER BY created_at DESC, id DESC LIMIT $6`, args(s, conversationID, limit)...)
 }
 
+// First returns the oldest message of a conversation.
+func (st *Store) First(ctx context.Context, s chat.Scope, conversationID string) (chat.Message, error) {
+	list, err := st.messages(ctx, s, `SELECT `+messageColumns+` FROM messages WHERE`+ofApp+who+
+		` AND conversation_id = $5 ORDER BY created_at, id LIMIT 1`, args(s, conversationID)...)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	if len(list) == 0 {
+		return chat.Message{}, errs.New(errs.NotFound, "")
+	}
+	return list[0], nil
+}
+
 const feedbackColumns = `id::text, app_id::text, conversation_id::text, message_id::text, rating, coalesce(content, ''),
-	from_source, coalesce(from_end_user_id::text, ''), coalesce(from_account_id::text, ''), created_at, updated_at`
+	from_source, coalesce(from_end_user_id::text, ''), coalesce(from_account_id::text, '') AS account_id, created_at, updated_at`
+
+func feedbackTargets(f *chat.Feedback) []any {
+	return []any{&f.ID, &f.AppID, &f.ConversationID, &f.MessageID, &f.Rating, &f.Content, &f.FromSource, &f.FromEndUserID,
+		&f.FromAccountID, &f.CreatedAt, &f.UpdatedAt}
+}
 
 func scanFeedback(row pgx.CollectableRow) (f chat.Feedback, err error) {
-	err = row.Scan(&f.ID, &f.AppID, &f.ConversationID, &f.MessageID, &f.Rating, &f.Content, &f.FromSource, &f.FromEndUserID,
-		&f.FromAccountID, &f.CreatedAt, &f.UpdatedAt)
-	return f, err
+	return f, row.Scan(feedbackTargets(&f)...)
 }
 
 // Feedback returns the scope's person's feedback on a message.
@@ -295,11 +307,11 @@ func (st *Store) Feedback(ctx context.Context, s chat.Scope, messageID string) (
 	rows, err := st.db.Query(ctx, `SELECT `+feedbackColumns+` FROM message_feedbacks WHERE`+ofApp+who+` AND message_id = $5 LIMIT 1`,
 		args(s, messageID)...)
 	if err != nil {
-		return chat.Feedback{}, false, wrap(err)
+		return chat.Feedback{}, false, postgres.Error(err, "")
 	}
 	list, err := pgx.CollectRows(rows, scanFeedback)
 	if err != nil || len(list) == 0 {
-		return chat.Feedback{}, false, wrap(err)
+		return chat.Feedback{}, false, postgres.Error(err, "")
 	}
 	return list[0], true, nil
 }
@@ -325,35 +337,39 @@ func (st *Store) Feedbacks(ctx context.Context, s chat.Scope, page, limit int) (
 	rows, err := st.db.Query(ctx, `SELECT `+feedbackColumns+` FROM message_feedbacks WHERE`+ofApp+
 		` ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4`, s.TenantID, s.AppID, limit, (page-1)*limit)
 	if err != nil {
-		return nil, wrap(err)
+		return nil, postgres.Error(err, "")
 	}
 	list, err := pgx.CollectRows(rows, scanFeedback)
-	return list, wrap(err)
+	return list, postgres.Error(err, "")
+}
+
+// Annotations returns a page of an app's annotations, newest first.
+func (st *Store) Annotations(ctx context.Context, s chat.Scope, keyword string, page, limit int) ([]chat.Annotation, int, error) {
+	from := ` FROM message_annotations WHERE` + ofApp + ` AND ($3 = '' OR question ILIKE $3 OR content ILIKE $3)`
+	params := []any{s.TenantID, s.AppID, postgres.Like(keyword)}
+	var total int
+	if err := st.db.QueryRow(ctx, `SELECT count(*)`+from, params...).Scan(&total); err != nil {
+		return nil, 0, postgres.Error(err, "")
+	}
+	rows, err := st.db.Query(ctx, `SELECT id::text, coalesce(question, ''), content, hit_count, created_at`+from+
+		` ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5`, append(params, limit, (page-1)*limit)...)
+	if err != nil {
+		return nil, 0, postgres.Error(err, "")
+	}
+	list, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (n chat.Annotation, err error) {
+		return n, r.Scan(&n.ID, &n.Question, &n.Answer, &n.Hits, &n.CreatedAt)
+	})
+	return list, total, postgres.Error(err, "")
 }
 
 // one executes a statement that must change a row.
 func (st *Store) one(ctx context.Context, sql string, params ...any) error {
 	tag, err := st.db.Exec(ctx, sql, params...)
 	if err != nil {
-		return wrap(err)
+		return postgres.Error(err, "")
 	}
 	if tag.RowsAffected() == 0 {
 		return errs.New(errs.NotFound, "")
 	}
 	return nil
-}
-
-// likePattern makes an ILIKE pattern that finds the text anywhere, "" for no filter.
-func likePattern(keyword string) string {
-	if keyword == "" {
-		return ""
-	}
-	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(keyword) + "%"
-}
-
-func wrap(err error) error {
-	if errors.Is(err, pgx.ErrNoRows) {
-		return errs.New(errs.NotFound, "")
-	}
-	return err
 }

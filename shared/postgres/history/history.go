@@ -5,28 +5,22 @@ package history
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/millrace/millrace/shared/errs"
+
+	"github.com/millrace/millrace/shared/postgres"
 	"github.com/millrace/millrace/shared/run/history"
 )
 
-// DB is what the store needs of a connection pool.
-type DB interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
 // Store implements history.Store on Postgres.
-type Store struct{ db DB }
+type Store struct{ db postgres.Querier }
 
 var _ history.Store = (*Store)(nil)
 
 // New returns a store on db.
-func New(db DB) *Store { return &Store{db} }
+func New(db postgres.Querier) *Store { return &Store{db} }
 
 // personColumns show who created a row r; personJoins find them.
 const (
@@ -76,9 +70,9 @@ func (st *Store) Run(ctx context.Context, tenantID, appID, runID string) (histor
 	err := st.db.QueryRow(ctx, `SELECT `+runColumns+`, r.graph, r.inputs, r.outputs, `+personColumns+`
 		FROM workflow_runs r`+personJoins+` WHERE r.tenant_id = $1 AND r.app_id = $2 AND r.id = $3`,
 		tenantID, appID, runID).Scan(append(targets, p.targets()...)...)
-	r.Error, r.CreatedBy = text(failure), p.value()
+	r.Error, r.CreatedBy = postgres.Text(failure), p.value()
 	r.Graph, r.Inputs, r.Outputs = raw(graph), raw(inputs), raw(outputs)
-	return r, wrap(err)
+	return r, postgres.Error(err, "")
 }
 
 // Runs returns a page of runs, newest first, with the message they answered.
@@ -87,7 +81,7 @@ func (st *Store) Runs(ctx context.Context, tenantID, appID string, q history.Run
 	if q.LastID != "" {
 		if err := st.db.QueryRow(ctx, `SELECT created_at FROM workflow_runs WHERE tenant_id = $1 AND app_id = $2 AND id = $3`,
 			tenantID, appID, q.LastID).Scan(&before); err != nil {
-			return nil, false, wrap(err)
+			return nil, false, postgres.Error(err, "")
 		}
 	}
 	rows, err := st.db.Query(ctx, `SELECT `+runColumns+`, coalesce(m.conversation_id::text, ''), coalesce(m.id::text, ''), `+
@@ -98,19 +92,19 @@ func (st *Store) Runs(ctx context.Context, tenantID, appID string, q history.Run
 		ORDER BY r.created_at DESC, r.id DESC LIMIT $7`,
 		tenantID, appID, q.TriggeredFrom, q.Status, before, q.LastID, q.Limit+1)
 	if err != nil {
-		return nil, false, wrap(err)
+		return nil, false, postgres.Error(err, "")
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r history.Run, err error) {
 		var p person
 		var failure *string
 		err = row.Scan(append(append(runTargets(&r, &failure), &r.ConversationID, &r.MessageID), p.targets()...)...)
-		r.Error, r.CreatedBy = text(failure), p.value()
+		r.Error, r.CreatedBy = postgres.Text(failure), p.value()
 		return r, err
 	})
 	if len(list) > q.Limit {
-		return list[:q.Limit], true, wrap(err)
+		return list[:q.Limit], true, postgres.Error(err, "")
 	}
-	return list, false, wrap(err)
+	return list, false, postgres.Error(err, "")
 }
 
 // Logs returns a page of an app's log, newest first.
@@ -123,26 +117,26 @@ func (st *Store) Logs(ctx context.Context, tenantID, appID string, q history.Log
 			AND ($4 = '' OR w.inputs ILIKE $4 OR w.outputs ILIKE $4 OR u.session_id ILIKE $4 OR w.id::text = $5)
 			AND ($6::timestamp IS NULL OR l.created_at <= $6) AND ($7::timestamp IS NULL OR l.created_at >= $7)
 			AND ($8 = '' OR u.session_id = $8) AND ($9 = '' OR a.email = $9)`
-	params := []any{tenantID, appID, q.Status, likePattern(q.Keyword), q.Keyword, q.Before, q.After, q.SessionID, q.Account}
+	params := []any{tenantID, appID, q.Status, postgres.Like(q.Keyword), q.Keyword, q.Before, q.After, q.SessionID, q.Account}
 	var total int
 	if err := st.db.QueryRow(ctx, `SELECT count(*)`+from, params...).Scan(&total); err != nil {
-		return nil, 0, wrap(err)
+		return nil, 0, postgres.Error(err, "")
 	}
 	rows, err := st.db.Query(ctx, `SELECT l.id::text, l.created_from, l.created_by_role, l.created_at, `+
 		strings.ReplaceAll(runColumns, "r.", "w.")+`, `+personColumns+from+
 		` ORDER BY l.created_at DESC, l.id DESC LIMIT $10 OFFSET $11`, append(params, q.Limit, (q.Page-1)*q.Limit)...)
 	if err != nil {
-		return nil, 0, wrap(err)
+		return nil, 0, postgres.Error(err, "")
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l history.Log, err error) {
 		var p person
 		var failure *string
 		targets := append([]any{&l.ID, &l.CreatedFrom, &l.CreatedByRole, &l.CreatedAt}, runTargets(&l.Run, &failure)...)
 		err = row.Scan(append(targets, p.targets()...)...)
-		l.Run.Error, l.CreatedBy = text(failure), p.value()
+		l.Run.Error, l.CreatedBy = postgres.Text(failure), p.value()
 		return l, err
 	})
-	return list, total, wrap(err)
+	return list, total, postgres.Error(err, "")
 }
 
 // NodeExecutions returns a run's executions in the order they started.
@@ -154,25 +148,18 @@ func (st *Store) NodeExecutions(ctx context.Context, tenantID, appID, runID stri
 		WHERE r.tenant_id = $1 AND r.app_id = $2 AND r.workflow_run_id = $3 ORDER BY r.index, r.created_at, r.id`,
 		tenantID, appID, runID)
 	if err != nil {
-		return nil, wrap(err)
+		return nil, postgres.Error(err, "")
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (n history.NodeExecution, err error) {
 		var p person
 		var predecessor, inputs, process, outputs, failure, metadata *string
 		err = row.Scan(append([]any{&n.ID, &n.Index, &n.NodeID, &n.NodeType, &n.Title, &predecessor, &inputs, &process, &outputs,
 			&n.Status, &failure, &n.ElapsedTime, &metadata, &n.CreatedByRole, &n.CreatedAt, &n.FinishedAt}, p.targets()...)...)
-		n.Predecessor, n.Error, n.CreatedBy = text(predecessor), text(failure), p.value()
+		n.Predecessor, n.Error, n.CreatedBy = postgres.Text(predecessor), postgres.Text(failure), p.value()
 		n.Inputs, n.ProcessData, n.Outputs, n.Metadata = raw(inputs), raw(process), raw(outputs), raw(metadata)
 		return n, err
 	})
-	return list, wrap(err)
-}
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
+	return list, postgres.Error(err, "")
 }
 
 // raw returns stored JSON text, nil for none.
@@ -181,19 +168,4 @@ func raw(s *string) json.RawMessage {
 		return nil
 	}
 	return json.RawMessage(*s)
-}
-
-// likePattern makes an ILIKE pattern that finds the text anywhere.
-func likePattern(keyword string) string {
-	if keyword == "" {
-		return ""
-	}
-	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(keyword) + "%"
-}
-
-func wrap(err error) error {
-	if errors.Is(err, pgx.ErrNoRows) {
-		return errs.New(errs.NotFound, "")
-	}
-	return err
 }

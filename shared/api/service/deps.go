@@ -51,11 +51,13 @@ type Site struct {
 	ChatColorThemeInverted, ShowWorkflowSteps, UseIconAsAnswerIcon bool
 }
 
-// Workflow is a published version of an app's workflow. It never changes.
+// Workflow is a version of an app's workflow. Published ones never change.
 type Workflow struct {
 	ID       string
 	Graph    json.RawMessage
 	Features json.RawMessage
+	// Draft is true for what was never published; it does not run here.
+	Draft bool
 }
 
 // Apps finds apps, their versions and their end users. Every method takes the

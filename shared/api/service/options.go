@@ -108,6 +108,9 @@ func (a *api) version(ctx context.Context, app *App, id string) (*Workflow, *for
 	if err != nil {
 		return nil, nil, err
 	}
+	if w.Draft {
+		return nil, nil, errs.Newf(errs.BadRequest, "Cannot use draft workflow version. Workflow ID: %s", id)
+	}
 	f, err := a.forms.of(app.TenantID, w)
 	return w, f, err
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/millrace/millrace/shared/api/edge"
 	"github.com/millrace/millrace/shared/api/sse"
+	"github.com/millrace/millrace/shared/catalogue"
 	"github.com/millrace/millrace/shared/chat"
 	"github.com/millrace/millrace/shared/errs"
 	"github.com/millrace/millrace/shared/file"
@@ -37,7 +38,7 @@ func (a *api) newTurn(c *caller, w *Workflow, f *form, o *options) *turn {
 		caller: c, form: f, given: o.inputs, files: o.files, streaming: o.streaming, started: func() {},
 		req: run.StartRequest{
 			TenantID: c.app.TenantID, AppID: c.app.ID, WorkflowID: w.ID, RunID: runID, Mode: c.app.Mode,
-			InvokeFrom: "service-api", User: run.User{ID: c.user.ID, Role: "end_user", SessionID: c.user.SessionID},
+			InvokeFrom: "service-api", Queue: catalogue.RunQueue(c.app.Plan), User: run.User{ID: c.user.ID, Role: "end_user", SessionID: c.user.SessionID},
 		},
 	}
 	t.view = &sse.View{

@@ -40,6 +40,9 @@ func startInProcess(ctx context.Context, cfg config.Config, o options, say func(
 
 func (b *inProcess) start(ctx context.Context, o options, say func(string, ...any)) error {
 	// Whoever held leases under this name is dead: its runs are continued now.
+	if err := assemble.DeclareQueues(ctx, b.platform); err != nil {
+		return err
+	}
 	freed, err := assemble.ExpireOwnLeases(ctx, b.platform)
 	if err != nil {
 		return err

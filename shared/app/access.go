@@ -154,3 +154,8 @@ func (s *Service) EndUser(ctx context.Context, tenantID, appID, kind, session st
 	s.users[key] = u
 	return u, nil
 }
+
+// EndUserByID returns an end user of an app. Codes: NotFound.
+func (s *Service) EndUserByID(ctx context.Context, tenantID, appID, id string) (EndUser, error) {
+	return s.store.EndUserByID(ctx, tenantID, appID, id)
+}

@@ -253,6 +253,8 @@ type Store interface {
 	// EndUser returns the end user of an app with this type and session, and makes
 	// it when there is none.
 	EndUser(ctx context.Context, u EndUser) (EndUser, error)
+	// EndUserByID returns an end user of an app. Codes: NotFound.
+	EndUserByID(ctx context.Context, tenantID, appID, id string) (EndUser, error)
 
 	// Draft returns an app's draft. Codes: NotFound.
 	Draft(ctx context.Context, tenantID, appID string) (Workflow, error)

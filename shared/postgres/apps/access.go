@@ -131,16 +131,27 @@ func (s *Store) EndUser(ctx context.Context, u app.EndUser) (app.EndUser, error)
 	return have, err
 }
 
-func findEndUser(ctx context.Context, db postgres.Querier, u app.EndUser) (out app.EndUser, err error) {
+func findEndUser(ctx context.Context, db postgres.Querier, u app.EndUser) (app.EndUser, error) {
 	types := []string{u.Type}
 	if u.Type == app.EndUserService {
 		types = append(types, "service_api") // rows of older releases
 	}
-	err = db.QueryRow(ctx, `SELECT id, tenant_id, app_id::text, type, session_id, is_anonymous, coalesce(name, ''),
-			coalesce(external_user_id, ''), created_at, updated_at
+	return scanEndUser(db.QueryRow(ctx, `SELECT `+endUserColumns+`
 		FROM end_users WHERE tenant_id = $1 AND app_id = $2 AND session_id = $3 AND type = ANY($4)
-		ORDER BY created_at, id LIMIT 1`, u.TenantID, u.AppID, u.SessionID, types).Scan(
-		&out.ID, &out.TenantID, &out.AppID, &out.Type, &out.SessionID, &out.IsAnonymous, &out.Name, &out.ExternalUserID,
-		&out.CreatedAt, &out.UpdatedAt)
+		ORDER BY created_at, id LIMIT 1`, u.TenantID, u.AppID, u.SessionID, types))
+}
+
+const endUserColumns = `id, tenant_id, app_id::text, type, session_id, is_anonymous, coalesce(name, ''),
+	coalesce(external_user_id, ''), created_at, updated_at`
+
+func scanEndUser(row pgx.Row) (out app.EndUser, err error) {
+	err = row.Scan(&out.ID, &out.TenantID, &out.AppID, &out.Type, &out.SessionID, &out.IsAnonymous, &out.Name,
+		&out.ExternalUserID, &out.CreatedAt, &out.UpdatedAt)
 	return out, postgres.Error(err, "End user")
+}
+
+// EndUserByID returns an end user of an app.
+func (s *Store) EndUserByID(ctx context.Context, tenantID, appID, id string) (app.EndUser, error) {
+	return scanEndUser(s.db.QueryRow(ctx, `SELECT `+endUserColumns+` FROM end_users WHERE tenant_id = $1 AND app_id = $2 AND id = $3`,
+		tenantID, appID, id))
 }

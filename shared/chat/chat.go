@@ -144,10 +144,14 @@ type Page struct {
 
 // ConsoleQuery asks for the console's list of conversations.
 type ConsoleQuery struct {
+	// ID restricts the list to one conversation; "" does not.
+	ID          string
 	Page, Limit int
 	Keyword     string
 	Start, End  *time.Time
 	SortBy      string
+	// Annotated, when set, asks for those with or without annotations.
+	Annotated *bool
 }
 
 // Store keeps conversations. Methods answer errs.NotFound for what does not
@@ -157,6 +161,8 @@ type Store interface {
 	// Conversations returns up to p.Limit conversations and whether more follow.
 	Conversations(ctx context.Context, s Scope, p Page) ([]Conversation, bool, error)
 	ConsoleConversations(ctx context.Context, s Scope, q ConsoleQuery) (list []Conversation, total int, err error)
+	// MarkRead notes the first time that an account looked at a conversation.
+	MarkRead(ctx context.Context, s Scope, id, accountID string, at time.Time) error
 	RenameConversation(ctx context.Context, s Scope, id, name string, at time.Time) error
 	DeleteConversation(ctx context.Context, s Scope, id string, at time.Time) error
 
@@ -219,6 +225,22 @@ func (s *Service) Conversations(ctx context.Context, scope Scope, p Page) ([]Con
 // ConsoleConversations lists all conversations of an app with their statistics.
 func (s *Service) ConsoleConversations(ctx context.Context, scope Scope, q ConsoleQuery) ([]Conversation, int, error) {
 	return s.store.ConsoleConversations(ctx, scope, q)
+}
+
+// ConsoleConversation returns one conversation with its statistics, for an
+// account that reads it.
+func (s *Service) ConsoleConversation(ctx context.Context, scope Scope, id, accountID string) (Conversation, error) {
+	list, _, err := s.store.ConsoleConversations(ctx, scope, ConsoleQuery{ID: id, Page: 1, Limit: 1})
+	if err != nil {
+		return Conversation{}, err
+	}
+	if len(list) == 0 {
+		return Conversation{}, errs.New(errs.NotFound, "Conversation Not Exists.")
+	}
+	if list[0].ReadAt == nil {
+		err = s.store.MarkRead(ctx, scope, id, accountID, s.now())
+	}
+	return list[0], err
 }
 
 // Rename gives a conversation a name and returns it as it is afterwards.

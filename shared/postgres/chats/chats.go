@@ -98,8 +98,10 @@ func (st *Store) ConsoleConversations(ctx context.Context, s chat.Scope, q chat.
 		AND c.invoke_from IS DISTINCT FROM 'debugger'
 		AND ($3 = '' OR c.name ILIKE $3 OR EXISTS (SELECT 1 FROM messages m WHERE m.conversation_id = c.id
 			AND (m.query ILIKE $3 OR m.answer ILIKE $3)))
-		AND ($4::timestamp IS NULL OR c.created_at >= $4) AND ($5::timestamp IS NULL OR c.created_at <= $5)`
-	params := []any{s.TenantID, s.AppID, postgres.Like(q.Keyword), q.Start, q.End}
+		AND ($4::timestamp IS NULL OR c.created_at >= $4) AND ($5::timestamp IS NULL OR c.created_at <= $5)
+		AND ($6 = '' OR c.id::text = $6)
+		AND ($7::boolean IS NULL OR $7 = EXISTS (SELECT 1 FROM message_annotations n WHERE n.conversation_id = c.id))`
+	params := []any{s.TenantID, s.AppID, postgres.Like(q.Keyword), q.Start, q.End, q.ID, q.Annotated}
 	var total int
 	if err := st.db.QueryRow(ctx, `SELECT count(*)`+filter, params...).Scan(&total); err != nil {
 		return nil, 0, postgres.Error(err, "")
@@ -111,12 +113,13 @@ func (st *Store) ConsoleConversations(ctx context.Context, s chat.Scope, q chat.
 	if q.SortBy == "" || strings.HasPrefix(q.SortBy, "-") {
 		order = "DESC"
 	}
-	sql := `SELECT c.id::text, c.mode, c.name, coalesce(c.summary, ''), c.inputs, coalesce(c.introduction, ''), c.status,
+	sql := `SELECT c.id::text, c.mode, c.name, coalesce(nullif(c.summary, ''), (SELECT q.query FROM messages q
+			WHERE q.conversation_id = c.id ORDER BY q.created_at, q.id LIMIT 1), ''), c.inputs, coalesce(c.introduction, ''), c.status,
 		c.from_source, coalesce(c.from_end_user_id::text, ''), coalesce(c.from_account_id::text, ''), c.read_at, c.created_at,
 		c.updated_at, coalesce(u.session_id, ''), coalesce(a.name, ''), coalesce(m.n, 0), coalesce(m.ok, 0),
 		coalesce(m.failed, 0), coalesce(m.partial, 0), coalesce(m.paused, 0), coalesce(f.ul, 0), coalesce(f.ud, 0),
 		coalesce(f.al, 0), coalesce(f.ad, 0), EXISTS (SELECT 1 FROM message_annotations x WHERE x.conversation_id = c.id)
-		FROM (SELECT *` + filter + fmt.Sprintf(` ORDER BY c.%s %s, c.id %s LIMIT $6 OFFSET $7) c`, column, order, order) + `
+		FROM (SELECT *` + filter + fmt.Sprintf(` ORDER BY c.%s %s, c.id %s LIMIT $8 OFFSET $9) c`, column, order, order) + `
 		LEFT JOIN end_users u ON u.id = c.from_end_user_id AND u.tenant_id = $1
 		LEFT JOIN accounts a ON a.id = c.from_account_id
 		LEFT JOIN LATERAL (SELECT count(*) n,
@@ -147,6 +150,13 @@ func (st *Store) ConsoleConversations(ctx context.Context, s chat.Scope, q chat.
 		return c, err
 	})
 	return list, total, postgres.Error(err, "")
+}
+
+// MarkRead notes the first reader of a conversation.
+func (st *Store) MarkRead(ctx context.Context, s chat.Scope, id, accountID string, at time.Time) error {
+	_, err := st.db.Exec(ctx, `UPDATE conversations SET read_at = $6, read_account_id = $7 WHERE`+ofApp+who+` AND id = $5 AND read_at IS NULL`,
+		args(s, id, at.UTC(), accountID)...)
+	return postgres.Error(err, "")
 }
 
 // RenameConversation stores a new name.

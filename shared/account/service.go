@@ -95,24 +95,13 @@ func (s *Service) SetupAt(ctx context.Context) (time.Time, error) { return s.sto
 // NeedsInitPassword reports whether the setup is guarded by a password.
 func (s *Service) NeedsInitPassword() bool { return s.opts.InitPassword != "" }
 
-const initSubject = "setup"
-
-// InitToken exchanges the password that guards the setup for a token that says
-// it was known. Codes: InitValidateFailed.
-func (s *Service) InitToken(password string) (string, error) {
+// CheckInitPassword compares the password that guards the setup. Codes:
+// InitValidateFailed.
+func (s *Service) CheckInitPassword(password string) error {
 	if subtle.ConstantTimeCompare([]byte(password), []byte(s.opts.InitPassword)) != 1 {
-		return "", errs.New(errs.InitValidateFailed, "")
+		return errs.New(errs.InitValidateFailed, "")
 	}
-	return s.sign(jwt.MapClaims{"sub": initSubject, "exp": jwt.NewNumericDate(s.opts.Clock.Now().Add(s.opts.AccessTTL))})
-}
-
-// CheckInitToken accepts the tokens of InitToken. Codes: Unauthorized.
-func (s *Service) CheckInitToken(token string) error {
-	claims, err := s.verify(token)
-	if err == nil && claims["sub"] != initSubject {
-		err = errs.New(errs.Unauthorized, "Invalid token.")
-	}
-	return err
+	return nil
 }
 
 // Setup makes the first account and its workspace. Codes: AlreadySetup,

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/millrace/millrace/shared/errs"
-	"github.com/millrace/millrace/shared/ids"
 )
 
 // Memberships lists the workspaces of an account.
@@ -15,33 +14,6 @@ func (s *Service) Memberships(ctx context.Context, accountID string) ([]Membersh
 // Members lists the members of a workspace.
 func (s *Service) Members(ctx context.Context, tenantID string) ([]Member, error) {
 	return s.store.Members(ctx, tenantID)
-}
-
-// OwnerOf returns the owner of a workspace, for operators that act as it. Codes:
-// NotFound.
-func (s *Service) OwnerOf(ctx context.Context, tenantID string) (Principal, error) {
-	if !ids.Valid(tenantID) {
-		return Principal{}, errs.New(errs.NotFound, "Workspace not found.")
-	}
-	members, err := s.store.Members(ctx, tenantID)
-	if err != nil {
-		return Principal{}, err
-	}
-	for _, m := range members {
-		if m.Role != Owner {
-			continue
-		}
-		list, err := s.store.Memberships(ctx, m.Account.ID)
-		if err != nil {
-			return Principal{}, err
-		}
-		for _, place := range list {
-			if place.Tenant.ID == tenantID {
-				return Principal{Account: m.Account, Tenant: place.Tenant, Role: Owner}, nil
-			}
-		}
-	}
-	return Principal{}, errs.New(errs.NotFound, "Workspace not found.")
 }
 
 // Switch makes a workspace the account's current one. Codes: AccountNotLinkTenant.

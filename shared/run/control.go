@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/propagation"
-
 	"github.com/millrace/millrace/shared/clock"
 	"github.com/millrace/millrace/shared/errs"
 	"github.com/millrace/millrace/shared/runstore"
@@ -147,14 +144,4 @@ func (s *Service) send(ctx context.Context, wakes []runstore.Wake) error {
 // this one before a restart, so that Tick finds its runs at once.
 func (s *Service) ExpireOwner(ctx context.Context, owner string) (int, error) {
 	return s.Store.ExpireOwner(ctx, owner)
-}
-
-// inject returns the trace context of ctx as message attributes.
-func inject(ctx context.Context) map[string]string {
-	m := propagation.MapCarrier{}
-	otel.GetTextMapPropagator().Inject(ctx, m)
-	if len(m) == 0 {
-		return nil
-	}
-	return m
 }

@@ -23,6 +23,9 @@ import (
 type spec struct {
 	Request   StartRequest `json:"request"`
 	StartedAt time.Time    `json:"started_at"`
+	// Trace is the trace context of the start, so that a run that was found by the
+	// clock still belongs to the trace of the call that made it.
+	Trace map[string]string `json:"trace,omitempty"`
 }
 
 // Start makes a run and executes it here, in the caller's goroutine. The sink,
@@ -49,8 +52,7 @@ func (s *Service) Start(ctx context.Context, req StartRequest, sink Sink) (*Resu
 	if req.TriggeredFrom == "" {
 		req.TriggeredFrom = "app-run"
 	}
-	sp := spec{Request: req, StartedAt: s.now()}
-	x := s.newExecution(ctx, c, sp, sink)
+	x := s.newExecution(ctx, c, spec{Request: req, StartedAt: s.now(), Trace: inject(ctx)}, sink)
 	return x.run(ctx, nil)
 }
 
@@ -91,6 +93,7 @@ func (s *Service) reopen(ctx context.Context, g *runstore.Granted) (*execution, 
 	}
 	x := s.newExecution(ctx, c, sp, nil)
 	x.adopt(g)
+	x.parent = sp.Trace
 	if g.Run.StopReason != "" {
 		x.requestStop(g.Run.StopReason)
 	}
@@ -136,6 +139,7 @@ type execution struct {
 	gone   error    // why the client gets nothing more
 	stream *mailbox // on its way to other processes
 
+	parent  map[string]string // trace context, when the caller has none
 	stop    chan string
 	cancel  context.CancelCauseFunc
 	renewed chan struct{} // closed when the renewal has ended
@@ -159,7 +163,7 @@ func (s *Service) newExecution(ctx context.Context, c *compiled, sp spec, sink S
 	deadline, _ := ctx.Deadline()
 	x.engine = engine.New(c.plan, engine.Setup{
 		Info: runInfo(c, sp), Pool: newPool(c, sp), Inputs: shownInputs(c, req),
-		Deadline: deadline, Stop: x.stop, NewID: ids.New, Clock: s.Clock,
+		Deadline: deadline, Stop: x.stop, NewID: ids.New, Clock: s.Clock, Observe: s.observe,
 	}, x, s.opts.Engine)
 	return x
 }
@@ -176,6 +180,7 @@ func (x *execution) adopt(g *runstore.Granted) {
 // run executes until the engine lets go. g is nil for a new run.
 func (x *execution) run(ctx context.Context, g *runstore.Granted) (*Result, error) {
 	s, req := x.s, &x.spec.Request
+	ctx = extract(ctx, x.parent)
 	traced, span := s.opts.Tracer.Start(ctx, "run", trace.WithAttributes(
 		attribute.String("millrace.run_id", req.RunID), attribute.String("millrace.app_id", req.AppID), attribute.Bool("millrace.resumed", g != nil)))
 	defer span.End()

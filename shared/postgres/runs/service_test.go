@@ -173,3 +173,41 @@ func BenchmarkPureRun(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPureRunParallel and BenchmarkWritePairs are to be compared: runs
+// against pairs of small write transactions, with 16 clients each.
+func BenchmarkPureRunParallel(b *testing.B) {
+	s := service(pool(b), pureGraph, nil, run.Options{})
+	b.SetParallelism(8)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := s.Start(b.Context(), request("q", strings.Repeat("x", 20)), nil); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
+func BenchmarkWritePairs(b *testing.B) {
+	p := pool(b)
+	if _, err := p.Exec(b.Context(), `CREATE TABLE pairs (id uuid PRIMARY KEY, n int)`); err != nil {
+		b.Fatal(err)
+	}
+	b.SetParallelism(8)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			id := ids.New()
+			if _, err := p.Exec(b.Context(), `INSERT INTO pairs VALUES ($1, 0)`, id); err != nil {
+				b.Error(err)
+				return
+			}
+			if _, err := p.Exec(b.Context(), `UPDATE pairs SET n = 1 WHERE id = $1`, id); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}

@@ -33,6 +33,11 @@ func (r *Run) call(ctx context.Context, i int, x *workflow.Execution) (res *work
 			res, err = nil, &workflow.Failure{Type: errorTypeNode, Message: "The node ended unexpectedly.", Cause: fmt.Errorf("panic: %v", p)}
 		}
 	}()
+	if r.setup.Observe != nil {
+		observed, done := r.setup.Observe(ctx, x)
+		defer func() { done(err) }()
+		ctx = observed
+	}
 	return r.plan.nodes[i].node.Run(ctx, x)
 }
 

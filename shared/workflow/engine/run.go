@@ -78,6 +78,10 @@ type Setup struct {
 	Stop  <-chan string
 	NewID func() string
 	Clock clock.Clock
+	// Observe is told of each try of each node, in the goroutine that runs it: it
+	// returns the context to run with and what to call with the try's error. May
+	// be nil.
+	Observe func(ctx context.Context, x *workflow.Execution) (context.Context, func(error))
 }
 
 // Verdict is how Execute ended.

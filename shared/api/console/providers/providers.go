@@ -15,6 +15,7 @@ import (
 	"net/http"
 
 	"github.com/millrace/millrace/shared/account"
+	"github.com/millrace/millrace/shared/api/console"
 	"github.com/millrace/millrace/shared/api/edge"
 	"github.com/millrace/millrace/shared/errs"
 	"github.com/millrace/millrace/shared/llm"
@@ -22,14 +23,15 @@ import (
 )
 
 // Handler serves a route for a signed-in member of a workspace.
-type Handler = func(w http.ResponseWriter, r *http.Request, p account.Principal) error
+type Handler = console.Handler
 
 // Deps are what the routes work with.
 type Deps struct {
 	// Providers answers. Required.
 	Providers *provider.Service
 	// Auth lets members of a workspace in and says who they are: it checks the
-	// session, its CSRF token and that the account is ready. Required.
+	// session, its CSRF token and that the account is ready. The method Member of
+	// console.Auth does. Required.
 	Auth func(next Handler) edge.Handler
 }
 
@@ -78,8 +80,8 @@ func IconRoutes(s *provider.Service) []edge.Route {
 
 func adminOnly(next Handler) Handler {
 	return func(w http.ResponseWriter, r *http.Request, p account.Principal) error {
-		if !p.Role.IsAdmin() {
-			return errs.New(errs.Forbidden, "")
+		if err := console.CanManage(p); err != nil {
+			return err
 		}
 		return next(w, r, p)
 	}

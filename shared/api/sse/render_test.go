@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/shared/api/sse"
+	"github.com/millrace/millrace/shared/clock"
 	"github.com/millrace/millrace/shared/workflow"
 	"github.com/millrace/millrace/shared/workflow/value"
 	"github.com/stretchr/testify/require"
@@ -73,10 +74,10 @@ func TestReplacedText(t *testing.T) {
 func TestStreamFraming(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
-	s := sse.NewStream(w)
-	s.Ping()
-	s.Send("3", []byte(`{"a":1}`))
-	s.Send("", []byte(`{}`))
+	s := sse.NewStream(w, clock.System{})
+	require.NoError(t, s.Ping())
+	require.NoError(t, s.Send("3", []byte(`{"a":1}`)))
+	require.NoError(t, s.Send("", []byte(`{}`)))
 	require.Equal(t, "event: ping\n\nid: 3\ndata: {\"a\":1}\n\ndata: {}\n\n", w.Body.String())
 	require.True(t, w.Flushed)
 }

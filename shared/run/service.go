@@ -46,6 +46,9 @@ type Options struct {
 	JournalPoll time.Duration
 	// Plans is how many compiled workflow versions are kept [256].
 	Plans int
+	// MaxWorkers is how many workers may have had a run before it is given up: a
+	// run that ends every process that touches it must not go on for ever [200].
+	MaxWorkers int64
 	// Tracer makes spans of runs and nodes; nil makes none.
 	Tracer trace.Tracer
 	Log    *slog.Logger
@@ -66,6 +69,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Plans <= 0 {
 		o.Plans = 256
+	}
+	if o.MaxWorkers <= 0 {
+		o.MaxWorkers = 200
 	}
 	if o.Tracer == nil {
 		o.Tracer = noop.NewTracerProvider().Tracer("")

@@ -489,3 +489,62 @@ func BenchmarkPureRun(b *testing.B) {
 		}
 	}
 }
+
+func TestRunThatCannotGoOnIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		graph string
+		opts  run.Options
+		text  string
+	}{
+		"workflow gone":    {"", run.Options{}, "Not found."},
+		"node type gone":   {fakenode.Graph([]string{`{"id":"start","type":"start"}`, `{"id":"h","type":"gone"}`}), run.Options{}, "unknown node type"},
+		"too many workers": {effectGraph(), run.Options{MaxWorkers: 1}, "too many workers"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGate()
+			w := newWorld(effectGraph(), g.call)
+			one := w.service(run.Options{Owner: "one"})
+			req := chatRequest("q")
+			req.RunID = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+			go func() { _, _ = one.Start(context.WithoutCancel(t.Context()), req, nil) }()
+			<-g.started
+			w.graph = c.graph
+			two := w.service(c.opts)
+			_, err := two.ExpireOwner(t.Context(), "one")
+			require.NoError(t, err)
+			require.NoError(t, two.Continue(t.Context(), tenant, req.RunID))
+			v, err := two.Get(t.Context(), tenant, req.RunID)
+			require.NoError(t, err)
+			require.Equal(t, workflow.StatusFailed, v.Status)
+			rows := w.store.Rows(req.RunID)
+			last := rows[len(rows)-1]
+			require.Contains(t, *last.RunEnd.Error, c.text)
+			require.Equal(t, "error", last.MessageEnd.Status)
+			require.NotNil(t, last.StopNodes)
+			close(g.release)
+		})
+	}
+}
+
+func TestSuspendedRunGoesOnForItsClient(t *testing.T) {
+	t.Parallel()
+	graph := fakenode.Graph([]string{`{"id":"start","type":"start"}`, `{"id":"h","type":"http-request","retry_config":{"retry_enabled":true,"max_retries":1,"retry_interval":60}}`,
+		`{"id":"end","type":"end","outputs":[{"variable":"out","value_selector":["h","text"]}]}`}, []string{"start", "h"}, []string{"h", "end"})
+	w := newWorld(graph, func(_ context.Context, x *workflow.Execution) (*workflow.Result, error) {
+		if x.Attempt == 0 {
+			return nil, workflow.Fail("E", "not yet")
+		}
+		return &workflow.Result{Outputs: value.Obj("text", "late")}, nil
+	})
+	rec := newRecorder()
+	res, err := w.service(run.Options{Engine: engine.Options{ReleaseWait: time.Millisecond}}).Start(t.Context(), request(), rec)
+	require.NoError(t, err)
+	require.False(t, res.HandedOver)
+	require.Equal(t, `{"out": "late"}`, value.JSON(res.Finished.Outputs))
+	require.Equal(t, []string{"started", "+start", "-start", "+h", "~h", "text h.text: late", "-h", "+end", "-end", "finished partial-succeeded"}, rec.lines())
+	events, err := w.store.Events(t.Context(), tenant, res.RunID, 0)
+	require.NoError(t, err)
+	require.Equal(t, int64(2), events[len(events)-1].Token, "the second try was made under a new lease")
+}

@@ -70,6 +70,9 @@ func (s *Service) Continue(ctx context.Context, tenantID, runID string) error {
 	if g.Run.Finished() {
 		return nil
 	}
+	if g.Lease.Token > s.opts.MaxWorkers {
+		return s.giveUp(ctx, g, errs.New(errs.InvalidParam, "The run was given up because too many workers ended while they had it."))
+	}
 	x, err := s.reopen(ctx, g)
 	if err != nil {
 		return s.giveUp(ctx, g, err)
@@ -97,25 +100,41 @@ func (s *Service) reopen(ctx context.Context, g *runstore.Granted) (*execution, 
 	if g.Run.StopReason != "" {
 		x.requestStop(g.Run.StopReason)
 	}
-	return x, x.engine.Restore(g.Events)
+	if err := x.engine.Restore(g.Events); err != nil {
+		x.close()
+		return nil, err
+	}
+	return x, nil
 }
 
-// giveUp handles a run that cannot even be loaded. When its workflow is gone it
-// never will be, so it is failed; otherwise it is left for a later try.
+// giveUp handles a run that cannot be loaded. When it never will be (its
+// workflow is gone or cannot run any more) it is failed; otherwise it is left
+// for a later try.
 func (s *Service) giveUp(ctx context.Context, g *runstore.Granted, cause error) error {
 	ctx = context.WithoutCancel(ctx)
-	if !errs.Is(cause, errs.NotFound) {
+	switch errs.CodeOf(cause) {
+	case errs.NotFound, errs.InvalidParam, errs.NotImplemented:
+	default:
 		if err := s.Store.Release(ctx, &g.Lease, time.Time{}); err != nil {
 			s.opts.Log.WarnContext(ctx, "release run", "run_id", g.Run.ID, "error", err)
 		}
 		return cause
 	}
-	now := s.now()
-	f := &workflow.RunFinished{
-		Status: workflow.StatusFailed, Outputs: value.NewObject(0), Error: "The workflow of this run does not exist any more.", StartedAt: g.Run.CreatedAt,
+	s.opts.Log.ErrorContext(ctx, "give up run", "run_id", g.Run.ID, "error", cause)
+	var sp spec
+	if err := json.Unmarshal(g.Run.Spec, &sp); err != nil {
+		return fmt.Errorf("spec of run %s: %w", g.Run.ID, err)
 	}
-	e := workflow.Event{Seq: g.Lease.LastSeq + 1, Token: g.Lease.Token, Type: workflow.EventRunFinished, At: now, Finished: f}
-	_, err := s.Store.Append(ctx, &g.Lease, &runstore.Batch{Events: []workflow.Event{e}, Status: f.Status, Rows: runstore.Rows{RunEnd: runEnd(f, now), StopNodes: &now}})
+	now := s.now()
+	events := []workflow.Event{{
+		Seq: g.Lease.LastSeq + 1, Token: g.Lease.Token, Type: workflow.EventRunFinished, At: now,
+		Finished: &workflow.RunFinished{
+			Status: workflow.StatusFailed, Outputs: value.NewObject(0), Error: errs.Public(cause).Message,
+			StartedAt: sp.StartedAt, Elapsed: now.Sub(sp.StartedAt).Seconds(), Exceptions: 1,
+		},
+	}}
+	p := projection{def: &Definition{ID: g.Run.WorkflowID}, req: &sp.Request}
+	_, err := s.Store.Append(ctx, &g.Lease, &runstore.Batch{Events: events, Status: workflow.StatusFailed, Rows: p.rows(events, false, sp.StartedAt)})
 	return err
 }
 

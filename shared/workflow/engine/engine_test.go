@@ -28,6 +28,7 @@ type host struct {
 	shown   []string
 	live    map[string]int // runes shown live, not journalled, by kind
 	onLive  func(engine.Live)
+	onShown func(last string)
 	fail    error
 }
 
@@ -44,6 +45,9 @@ func (h *host) Commit(_ context.Context, events []workflow.Event) error {
 		h.show(&events[i])
 	}
 	h.cuts = append(h.cuts, len(h.events))
+	if h.onShown != nil {
+		h.onShown(h.shown[len(h.shown)-1])
+	}
 	return nil
 }
 
@@ -156,8 +160,7 @@ func stream(x *workflow.Execution, pieces ...string) string {
 func TestParallelTextKeepsTemplateOrder(t *testing.T) {
 	t.Parallel()
 	fastDone := make(chan struct{})
-	var b *bench
-	b = setup(t, fakenode.Graph([]string{
+	b := setup(t, fakenode.Graph([]string{
 		`{"id":"start","type":"start"}`, `{"id":"slow","type":"http-request"}`, `{"id":"fast","type":"http-request"}`,
 		`{"id":"end","type":"end","outputs":[{"variable":"s","value_selector":["slow","text"]},{"variable":"f","value_selector":["fast","text"]}]}`,
 	}, []string{"start", "slow"}, []string{"start", "fast"}, []string{"slow", "end"}, []string{"fast", "end"}),
@@ -168,17 +171,11 @@ func TestParallelTextKeepsTemplateOrder(t *testing.T) {
 			<-fastDone
 			return out("text", stream(x, "one ", "two")), nil
 		})
-	go func() {
-		for {
-			b.mu.Lock()
-			done := len(b.shown) > 0 && b.shown[len(b.shown)-1] == "-fast"
-			b.mu.Unlock()
-			if done {
-				close(fastDone)
-				return
-			}
+	b.onShown = func(last string) {
+		if last == "-fast" {
+			close(fastDone)
 		}
-	}()
+	}
 	res := b.finish(t)
 	require.Equal(t, []string{
 		"started", "+start", "-start", "+slow", "+fast", "-fast", "text slow.text: one two", "text end.answer: \n", "text fast.text: four five",

@@ -46,7 +46,7 @@ func (b Builder) Build(ctx context.Context, functions []Function) error {
 	}
 	args := []string{
 		// install, because build -o links again even what has not changed
-		"install", "-v", "-trimpath", "-tags", "lambda.norpc,aws", "-ldflags", "-s -w", "-p", strconv.Itoa(b.Parallel),
+		"install", "-v", "-trimpath", "-tags", "lambda.norpc,aws,grpcnotrace", "-ldflags", "-s -w", "-p", strconv.Itoa(b.Parallel),
 	}
 	for _, f := range functions {
 		if _, err := os.Stat(filepath.Join(b.Root, "functions", f.Folder, "main.go")); err != nil {

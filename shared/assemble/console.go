@@ -6,12 +6,64 @@ import (
 	"net/http"
 
 	"github.com/millrace/millrace/migrations"
+	"github.com/millrace/millrace/shared/api/console"
+	"github.com/millrace/millrace/shared/api/console/identity"
+	"github.com/millrace/millrace/shared/api/console/providers"
 	"github.com/millrace/millrace/shared/api/edge"
 	"github.com/millrace/millrace/shared/api/files"
 	"github.com/millrace/millrace/shared/catalogue"
 	"github.com/millrace/millrace/shared/cloudruntime"
 	"github.com/millrace/millrace/shared/pgqueue"
 )
+
+// consoleAuth knows who makes a console request.
+func consoleAuth(p *Platform) (*console.Auth, error) {
+	return once(p, "console-auth", func() (*console.Auth, error) {
+		accounts, err := accountService(p)
+		if err != nil {
+			return nil, err
+		}
+		o := &console.Options{
+			WebURL: p.Config.URLs.ConsoleWeb, APIURL: p.Config.URLs.ConsoleAPI, CookieDomain: p.Config.Security.CookieDomain,
+		}
+		if p.Config.Security.AdminAPIKeyEnable {
+			o.AdminAPIKey = p.Config.Security.AdminAPIKey
+		}
+		return console.New(accounts, o), nil
+	})
+}
+
+// ConsoleIdentity builds console-identity. Icons of model providers lie below
+// its paths.
+func ConsoleIdentity(_ context.Context, p *Platform) (cloudruntime.Handlers, error) {
+	accounts, err := accountService(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
+	auth, err := consoleAuth(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
+	models, err := providerService(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
+	routes := identity.Routes(&identity.Deps{Accounts: accounts, Auth: auth, SecretKey: p.Config.Security.SecretKey, Clock: p.Clock})
+	return router(p, append(routes, providers.IconRoutes(models)...)), nil
+}
+
+// ConsoleProviders builds console-providers.
+func ConsoleProviders(_ context.Context, p *Platform) (cloudruntime.Handlers, error) {
+	models, err := providerService(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
+	auth, err := consoleAuth(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
+	return router(p, providers.Routes(&providers.Deps{Providers: models, Auth: auth.Member})), nil
+}
 
 // Files builds files.
 func Files(_ context.Context, p *Platform) (cloudruntime.Handlers, error) {
@@ -79,8 +131,6 @@ func Builds() map[string]Build {
 		"workflow-run":      WorkflowRun,
 		"service-api":       ServiceAPI,
 		"console-identity":  ConsoleIdentity,
-		"console-apps":      ConsoleApps,
-		"console-workflows": ConsoleWorkflows,
 		"console-providers": ConsoleProviders,
 		"files":             Files,
 		"run-workflow":      RunWorkflow,

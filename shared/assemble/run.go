@@ -29,6 +29,7 @@ import (
 	"github.com/millrace/millrace/shared/workflow/node"
 	"github.com/millrace/millrace/shared/workflow/node/answer"
 	"github.com/millrace/millrace/shared/workflow/node/code"
+	"github.com/millrace/millrace/shared/workflow/node/documentextractor"
 	"github.com/millrace/millrace/shared/workflow/node/end"
 	"github.com/millrace/millrace/shared/workflow/node/httprequest"
 	"github.com/millrace/millrace/shared/workflow/node/ifelse"
@@ -140,6 +141,7 @@ func nodeTypes(p *Platform) (*node.Registry, error) {
 		variableaggregator.New(),
 		variableaggregator.NewLegacy(),
 		listoperator.New(),
+		documentextractor.New(fileService, nil),
 		httprequest.New(httprequest.Options{
 			Client: p.newEgress(e.MaxBinarySize+1, false), Insecure: insecure, Files: fileService, MaxText: e.MaxTextSize,
 			MaxBinary: e.MaxBinarySize, SkipVerify: !e.VerifyCertificate,

@@ -167,7 +167,9 @@ func (a *serviceApps) version(_ context.Context, tenantID, id string, load func(
 	if err != nil {
 		return nil, err
 	}
-	out := &service.Workflow{ID: w.ID, Graph: json.RawMessage(w.Graph), Features: json.RawMessage(w.Features)}
+	out := &service.Workflow{
+		ID: w.ID, Graph: json.RawMessage(w.Graph), Features: json.RawMessage(w.Features), Draft: w.Version == app.VersionDraft,
+	}
 	if w.Version == app.VersionDraft {
 		return out, nil // drafts change
 	}

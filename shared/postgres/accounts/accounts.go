@@ -108,8 +108,8 @@ func (s *Store) AddAccount(ctx context.Context, a account.Account) error {
 func addAccount(ctx context.Context, tx pgx.Tx, a account.Account) error {
 	tag, err := tx.Exec(ctx, `INSERT INTO accounts (id, name, email, password, password_salt, avatar, interface_language,
 			interface_theme, timezone, status, last_login_at, last_login_ip, initialized_at, created_at, updated_at, last_active_at)
-		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $14
-		WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE lower(email) = lower($3))`,
+		SELECT $1, $2, $3::text, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $14
+		WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE lower(email) = lower($3::text))`,
 		a.ID, a.Name, a.Email, postgres.Null(a.PasswordHash), postgres.Null(a.PasswordSalt), postgres.Null(a.Avatar),
 		postgres.Null(a.Language), postgres.Null(a.Theme), postgres.Null(a.Timezone), string(a.Status), null(a.LastLoginAt),
 		postgres.Null(a.LastLoginIP), null(a.InitializedAt), a.CreatedAt.UTC())

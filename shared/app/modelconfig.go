@@ -100,7 +100,7 @@ func (s *Service) defaultConfig(ctx context.Context, tenantID, mode string) (*Mo
 		switch {
 		case err == nil:
 			model = have
-		case !errs.Is(err, errs.NotFound):
+		case !errs.Is(err, errs.NotFound) && !errs.Is(err, errs.ProviderNotInitialize):
 			return nil, err
 		}
 	}

@@ -30,8 +30,8 @@ type Options struct {
 	Bus Bus
 	// EncryptDatasetIDs hides the ids of datasets in exported documents.
 	EncryptDatasetIDs bool
-	// DefaultLLM finds the model that new apps start with; nil, and NotFound, mean
-	// the contract's fallback.
+	// DefaultLLM finds the model that new apps start with; nil, NotFound and
+	// ProviderNotInitialize mean the contract's fallback.
 	DefaultLLM func(ctx context.Context, tenantID string) (DefaultLLM, error)
 	// Fetch gets a document from an address that a user gave; nil means that
 	// imports from addresses are not available.

@@ -48,6 +48,7 @@ func router() *edge.Router {
 			}
 			return edge.OK(w, map[string]any{"name": *b.Name, "n": []int{1, 2}})
 		}},
+		{Method: "DELETE", Path: "/console/api/apps/{app_id:uuid}/api-keys/{api_key_id:uuid}", Handler: echo("api_key_id")},
 		{Method: "GET", Path: "/broken", Handler: func(http.ResponseWriter, *http.Request) error {
 			return errors.New("password=hunter2")
 		}},
@@ -92,6 +93,7 @@ func TestRouting(t *testing.T) {
 		{"GET", "/w/a/b/c/models", 200, `{"provider": "a/b/c"}` + "\n"},
 		{"GET", "/files/tools/abc.tar.gz", 200, `{"extension": "tar.gz", "file_id": "abc"}` + "\n"},
 		{"PATCH", "/console/api/apps/" + someID, 405, `{"code": "method_not_allowed", "message": "The method is not allowed for the requested URL.", "status": 405}` + "\n"},
+		{"DELETE", "/console/api/apps/" + someID + "/api-keys/junk", 404, "html"},
 		{"GET", "/v1/datasets", 501, `"code": "not_implemented"`},
 		{"GET", "/v1/nothing-here", 404, "html"},
 		{"GET", "/broken", 500, `{"code": "internal_server_error", "message": "Internal Server Error, please contact support.", "status": 500}` + "\n"},

@@ -74,7 +74,7 @@ type Router struct {
 // NewRouter returns a router over routes. Two routes with the same method and
 // path are a mistake of the table and panic, as they do in http.ServeMux.
 func NewRouter(routes []Route, opts *Options) *Router {
-	rt := &Router{contract: sync.OnceValue(contractEndpoints)}
+	rt := &Router{contract: sync.OnceValue(func() []*endpoint { return contractEndpoints(routes) })}
 	if opts != nil {
 		rt.opts = *opts
 	}
@@ -110,13 +110,32 @@ func table(routes []Route) []*endpoint {
 	return out
 }
 
-func contractEndpoints() []*endpoint {
+// contractEndpoints are the contract's routes without those that are served: a
+// request that has the shape of a served route but not its ids is for no route.
+func contractEndpoints(served []Route) []*endpoint {
+	have := map[string]bool{}
+	for _, r := range served {
+		have[r.Method+shape(r.Path)] = true
+	}
 	var routes []Route
 	for line := range strings.Lines(contractTable) {
 		method, path, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		routes = append(routes, Route{Method: method, Path: path, Handler: notImplemented})
+		if !have[method+shape(path)] {
+			routes = append(routes, Route{Method: method, Path: path, Handler: notImplemented})
+		}
 	}
 	return table(routes)
+}
+
+// shape is a path without the names and converters of its parameters.
+func shape(path string) string {
+	parts := strings.Split(path, "/")
+	for i, p := range parts {
+		if strings.HasPrefix(p, "{") && strings.HasSuffix(p, "}") {
+			parts[i] = "{}"
+		}
+	}
+	return strings.Join(parts, "/")
 }
 
 func notImplemented(http.ResponseWriter, *http.Request) error {

@@ -43,9 +43,9 @@ func (s *Store) AddToken(ctx context.Context, t app.Token, limit int) error {
 			return postgres.Error(err, "")
 		}
 		tag, err := tx.Exec(ctx, `INSERT INTO api_tokens (id, tenant_id, app_id, type, token, created_at)
-			SELECT $1, $2, $3, $4, $5, $6
+			SELECT $1::uuid, $2::uuid, $3::uuid, $4::varchar, $5::varchar, $6::timestamp
 			WHERE (SELECT count(*) FROM api_tokens WHERE tenant_id = $2 AND type = $4
-			       AND app_id IS NOT DISTINCT FROM $3::uuid) < $7`,
+			       AND app_id IS NOT DISTINCT FROM $3::uuid) < $7::int`,
 			t.ID, t.TenantID, postgres.Null(t.AppID), t.Type, t.Token, t.CreatedAt.UTC(), limit)
 		if err != nil {
 			return postgres.Error(err, "API key")

@@ -7,8 +7,11 @@ import (
 
 	"github.com/millrace/millrace/migrations"
 	"github.com/millrace/millrace/shared/api/console"
+	"github.com/millrace/millrace/shared/api/console/apps"
 	"github.com/millrace/millrace/shared/api/console/identity"
+	"github.com/millrace/millrace/shared/api/console/logs"
 	"github.com/millrace/millrace/shared/api/console/providers"
+	"github.com/millrace/millrace/shared/api/console/workflows"
 	"github.com/millrace/millrace/shared/api/edge"
 	"github.com/millrace/millrace/shared/api/files"
 	"github.com/millrace/millrace/shared/catalogue"
@@ -63,6 +66,48 @@ func ConsoleProviders(_ context.Context, p *Platform) (cloudruntime.Handlers, er
 		return cloudruntime.Handlers{}, err
 	}
 	return router(p, providers.Routes(&providers.Deps{Providers: models, Auth: auth.Member})), nil
+}
+
+// ConsoleApps builds console-apps: apps, and what they did.
+func ConsoleApps(_ context.Context, p *Platform) (cloudruntime.Handlers, error) {
+	appSvc, err := appService(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
+	auth, err := consoleAuth(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
+	chats, err := chatService(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
+	past, err := historyService(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
+	stored, err := fileService(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
+	routes := apps.Routes(&apps.Deps{Apps: appSvc, Auth: auth, ServiceURL: p.Config.URLs.ServiceAPI, WebURL: p.Config.URLs.AppWeb})
+	routes = append(routes, logs.Routes(logs.Deps{
+		Apps: appSvc, Chats: chats, History: past, Files: stored, Signer: stored.Signer(), Auth: auth.Member,
+	})...)
+	return router(p, routes), nil
+}
+
+// ConsoleWorkflows builds console-workflows.
+func ConsoleWorkflows(_ context.Context, p *Platform) (cloudruntime.Handlers, error) {
+	appSvc, err := appService(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
+	auth, err := consoleAuth(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
+	return router(p, workflows.Routes(&workflows.Deps{Apps: appSvc, Auth: auth})), nil
 }
 
 // Files builds files.
@@ -132,6 +177,8 @@ func Builds() map[string]Build {
 		"service-api":       ServiceAPI,
 		"console-identity":  ConsoleIdentity,
 		"console-providers": ConsoleProviders,
+		"console-apps":      ConsoleApps,
+		"console-workflows": ConsoleWorkflows,
 		"files":             Files,
 		"run-workflow":      RunWorkflow,
 		"tick":              Tick,

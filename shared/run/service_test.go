@@ -16,6 +16,7 @@ import (
 	"github.com/millrace/millrace/shared/eventstream/memstream"
 	"github.com/millrace/millrace/shared/run"
 	"github.com/millrace/millrace/shared/runstore"
+	"github.com/millrace/millrace/shared/runstore/driver"
 	"github.com/millrace/millrace/shared/runstore/memrunstore"
 	"github.com/millrace/millrace/shared/workflow"
 	"github.com/millrace/millrace/shared/workflow/engine"
@@ -548,3 +549,44 @@ func TestSuspendedRunGoesOnForItsClient(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int64(2), events[len(events)-1].Token, "the second try was made under a new lease")
 }
+
+// flaky is a store whose appends fail while it is told so.
+type flaky struct {
+	*memrunstore.Driver
+	mu   sync.Mutex
+	fail int
+}
+
+func (f *flaky) Append(ctx context.Context, l *driver.Lease, ttl time.Duration, b *driver.Batch) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail > 0 {
+		f.fail--
+		return "", fmt.Errorf("connection reset")
+	}
+	return f.Driver.Append(ctx, l, ttl, b)
+}
+
+func TestClientIsServedThoughItsWorkerLosesTheDatabase(t *testing.T) {
+	t.Parallel()
+	g := newGate()
+	close(g.release)
+	w := newWorld(effectGraph(), g.call)
+	deps := run.Deps{
+		Store: runstore.New(&flaky{Driver: w.store, fail: 1}, 0), Stream: eventstream.New(w.stream), Types: fakenode.Types(w.call), Graphs: graphs{wfID: w.graph}, Clock: w.clock,
+	}
+	other := w.service(run.Options{})
+	deps.Sender = sendFunc(func(m run.Message) error {
+		go func() { _ = other.Continue(context.Background(), m.TenantID, m.RunID) }()
+		return nil
+	})
+	rec := newRecorder()
+	res, err := run.New(deps, run.Options{}).Start(t.Context(), request(), rec)
+	require.NoError(t, err)
+	require.Equal(t, workflow.StatusSucceeded, res.Finished.Status)
+	require.Equal(t, []string{"started", "+start", "-start", "+h", "text h.text: héllo world", "replaced: ", "text h.text: héllo world", "-h", "+end", "-end", "finished succeeded"}, rec.lines())
+}
+
+type sendFunc func(run.Message) error
+
+func (f sendFunc) Send(_ context.Context, _ string, m run.Message) error { return f(m) }

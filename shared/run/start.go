@@ -33,8 +33,9 @@ type spec struct {
 // a deadline of ctx is taken as the moment when the platform ends this process:
 // the run is handed over before that.
 //
-// An error before the first commit means that there is no run. Later errors
-// mean that this process could not go on; the run continues elsewhere.
+// An error before the first commit means that there is no run. If this process
+// cannot go on later, another one does, and Start follows it for the client; it
+// returns without a result only when ctx ends first or the deadline is near.
 func (s *Service) Start(ctx context.Context, req StartRequest, sink Sink) (*Result, error) {
 	c, err := s.plan(ctx, req.TenantID, req.WorkflowID)
 	if err != nil {
@@ -216,17 +217,40 @@ func (x *execution) run(ctx context.Context, g *runstore.Granted) (*Result, erro
 	if err == nil && out.Verdict != engine.Finished {
 		err = x.leave(out)
 	}
-	x.close()
 	if err != nil {
 		span.RecordError(err)
+		err = x.stranded(g != nil, err)
+	}
+	x.close()
+	if err != nil {
 		return nil, err
 	}
 	res := &Result{RunID: req.RunID, TaskID: TaskID(req.RunID), WorkflowID: req.WorkflowID, CreatedAt: x.spec.StartedAt, Finished: out.Result}
-	if out.Verdict == engine.Suspended && g == nil {
+	if g == nil && res.Finished == nil && out.Verdict != engine.HandedOver {
 		res.Finished, err = x.waitFor(ctx, out.WakeAt)
 	}
 	res.HandedOver = res.Finished == nil
 	return res, err
+}
+
+// stranded handles an execution that cannot go on though its run is not over:
+// the journal could not be written, or the lease is lost. Some other worker has
+// or will have the run, so to the client that started it nothing has happened
+// but a pause; only a run that was never made is an error to it.
+func (x *execution) stranded(continued bool, cause error) error {
+	if !x.begun {
+		return cause
+	}
+	if !errs.Is(cause, errs.LeaseLost) {
+		if err := x.leave(engine.Outcome{Verdict: engine.HandedOver}); err != nil {
+			x.s.opts.Log.WarnContext(x.base, "release run; its lease will expire", "run_id", x.spec.Request.RunID, "error", err)
+		}
+	}
+	if continued {
+		return cause
+	}
+	x.s.opts.Log.WarnContext(x.base, "run goes on elsewhere", "run_id", x.spec.Request.RunID, "error", cause)
+	return nil
 }
 
 // leave gives the lease back and arranges for the run to go on.
@@ -248,23 +272,25 @@ func (x *execution) leave(out engine.Outcome) error {
 	return nil
 }
 
-// waitFor keeps the client of a suspended run company. When the time has come
-// and this process still lives, it goes on with the run itself; tick would too,
-// but later.
+// waitFor keeps the client of a run company that is not executed here any more.
+// A suspended run is continued when its time has come and this process still
+// lives; tick would do it too, but later.
 func (x *execution) waitFor(ctx context.Context, wakeAt time.Time) (*workflow.RunFinished, error) {
 	s, req := x.s, &x.spec.Request
 	follow, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s.background.Add(1)
-	go func() {
-		defer s.background.Done()
-		if clock.Sleep(follow, s.Clock, wakeAt.Sub(s.Clock.Now())) != nil {
-			return
-		}
-		if err := s.Continue(context.WithoutCancel(ctx), req.TenantID, req.RunID); err != nil {
-			s.opts.Log.WarnContext(ctx, "continue suspended run; tick will", "run_id", req.RunID, "error", err)
-		}
-	}()
+	if !wakeAt.IsZero() {
+		s.background.Add(1)
+		go func() {
+			defer s.background.Done()
+			if clock.Sleep(follow, s.Clock, wakeAt.Sub(s.Clock.Now())) != nil {
+				return
+			}
+			if err := s.Continue(context.WithoutCancel(ctx), req.TenantID, req.RunID); err != nil {
+				s.opts.Log.WarnContext(ctx, "continue suspended run; tick will", "run_id", req.RunID, "error", err)
+			}
+		}()
+	}
 	f := &follower{s: s, tenantID: req.TenantID, runID: req.RunID, relay: x.relay, gone: &x.gone}
 	err := f.follow(follow)
 	if errors.Is(err, errGone) || ctx.Err() != nil {

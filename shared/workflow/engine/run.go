@@ -210,7 +210,10 @@ func (r *Run) Execute(ctx context.Context) (Outcome, error) {
 		}
 		if r.verdict != nil || r.idle() {
 			r.conclude()
-			return Outcome{Verdict: Finished, Result: r.result}, r.flush(ctx)
+			if err := r.flush(ctx); err != nil {
+				return Outcome{}, err
+			}
+			return Outcome{Verdict: Finished, Result: r.result}, nil
 		}
 		if err := r.flush(ctx); err != nil {
 			return Outcome{}, err

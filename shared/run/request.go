@@ -123,9 +123,11 @@ type Definition struct {
 	Graph               string // JSON text
 	Environment         []Variable
 	Conversation        []Variable
+	// Mutable is true for a draft, which is asked for again for each run.
+	Mutable bool
 }
 
-// GraphSource finds published workflow versions. They never change, so the
+// GraphSource finds workflow versions. Published ones never change, so the
 // service keeps what it has compiled.
 type GraphSource interface {
 	// Definition returns errs.NotFound when the tenant has no such version.

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	nometrics "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
@@ -51,7 +53,9 @@ type Options struct {
 	MaxWorkers int64
 	// Tracer makes spans of runs and nodes; nil makes none.
 	Tracer trace.Tracer
-	Log    *slog.Logger
+	// Meter counts runs and measures runs and nodes; nil does not.
+	Meter metric.Meter
+	Log   *slog.Logger
 }
 
 func (o Options) withDefaults() Options {
@@ -76,6 +80,9 @@ func (o Options) withDefaults() Options {
 	if o.Tracer == nil {
 		o.Tracer = noop.NewTracerProvider().Tracer("")
 	}
+	if o.Meter == nil {
+		o.Meter = nometrics.NewMeterProvider().Meter("")
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -90,6 +97,7 @@ type Service struct {
 	Deps
 	opts  Options
 	plans plans
+	meter meters
 
 	mu      sync.Mutex
 	active  map[string]*execution // by run id
@@ -102,6 +110,7 @@ type Service struct {
 func New(deps Deps, opts Options) *Service {
 	s := &Service{Deps: deps, opts: opts.withDefaults(), active: map[string]*execution{}}
 	s.plans.limit = s.opts.Plans
+	s.meter = newMeters(s.opts.Meter)
 	return s
 }
 
@@ -173,7 +182,9 @@ func (s *Service) plan(ctx context.Context, tenantID, workflowID string) (*compi
 	if err != nil {
 		return nil, err
 	}
-	s.plans.put(k, c)
+	if !def.Mutable {
+		s.plans.put(k, c)
+	}
 	return c, nil
 }
 

@@ -225,6 +225,7 @@ func (x *execution) run(ctx context.Context, g *runstore.Granted) (*Result, erro
 	if err != nil {
 		return nil, err
 	}
+	s.meter.ended(x.base, out.Result)
 	res := &Result{RunID: req.RunID, TaskID: TaskID(req.RunID), WorkflowID: req.WorkflowID, CreatedAt: x.spec.StartedAt, Finished: out.Result}
 	if g == nil && res.Finished == nil && out.Verdict != engine.HandedOver {
 		res.Finished, err = x.waitFor(ctx, out.WakeAt)

@@ -1,0 +1,47 @@
+// Package redisbus tells all processes over Redis what changed about an app or
+// key, so that they forget what they keep of it at once. It implements app.Bus.
+//
+// Nothing rests on it: a message that is lost costs the few seconds that a key
+// is kept for.
+package redisbus
+
+import (
+	"context"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/millrace/millrace/shared/app"
+)
+
+const channel = "millrace:app-changes"
+
+// Bus implements app.Bus.
+type Bus struct{ client redis.UniversalClient }
+
+var _ app.Bus = (*Bus)(nil)
+
+// New returns a bus on client, which stays the caller's to close.
+func New(client redis.UniversalClient) *Bus { return &Bus{client} }
+
+// Publish tells everybody who listens.
+func (b *Bus) Publish(ctx context.Context, key string) error {
+	return b.client.Publish(ctx, channel, key).Err()
+}
+
+// Listen calls forget for every message until ctx ends.
+func (b *Bus) Listen(ctx context.Context, forget func(key string)) error {
+	sub := b.client.Subscribe(ctx, channel)
+	defer func() { _ = sub.Close() }() // the client is the caller's; there is nobody to tell
+	messages := sub.Channel()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case m, ok := <-messages:
+			if !ok {
+				return nil
+			}
+			forget(m.Payload)
+		}
+	}
+}

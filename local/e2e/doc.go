@@ -1,0 +1,13 @@
+// Package e2e holds the tests of the real program: they build the millrace
+// command, run it as a child process in both modes, kill it or its functions
+// with SIGKILL, and look at what clients, the journal and the servers that the
+// runs called have seen.
+//
+// There is nothing here to import. What survives the kills lives in the test
+// process (a model and an echo server that count their calls) or in a Postgres
+// of its own. How runs survive is shared/run's concern; tests that kill at each
+// single commit are shared/postgres/runs'.
+//
+// START HERE: kill_test.go for what is killed when, verify_test.go for what must
+// hold afterwards, ride_test.go for the client that joins again.
+package e2e

@@ -1,0 +1,119 @@
+//go:build linux
+
+package e2e
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/local/apiclient"
+	"github.com/millrace/millrace/local/embedded/pgtest"
+	"github.com/millrace/millrace/shared/clock"
+	"github.com/millrace/millrace/shared/mockecho"
+	"github.com/millrace/millrace/shared/mockmodel"
+)
+
+var (
+	kills = flag.Int("kills", 200, "how many runs are hit by kills at random moments, in both modes together")
+	seed  = flag.Uint64("seed", 0, "seed of the random moments; 0 draws one and logs it")
+)
+
+// program is the command under test, built once.
+var program struct {
+	once sync.Once
+	path string
+	err  error
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "millrace-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	program.path = filepath.Join(dir, "millrace")
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// build returns the path of the command under test.
+func build(t testing.TB) string {
+	t.Helper()
+	program.once.Do(func() {
+		cmd := exec.Command("go", "build", "-o", program.path, "..")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			program.err = fmt.Errorf("%w\n%s", err, out)
+		}
+	})
+	require.NoError(t, program.err, "build the command")
+	return program.path
+}
+
+// world is everything that outlives a killed process.
+type world struct {
+	databaseURL string
+	pool        *pgxpool.Pool
+	model       *mockmodel.Server
+	echo        *mockecho.Server
+	modelURL    string
+	echoURL     string
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{databaseURL: pgtest.URL(t), model: mockmodel.New(nil), echo: mockecho.New(nil)}
+	w.pool = pgtest.Open(t, w.databaseURL)
+	model, echo := httptest.NewServer(w.model.Handler()), httptest.NewServer(w.echo.Handler())
+	w.modelURL, w.echoURL = model.URL+"/v1", echo.URL
+	t.Cleanup(func() {
+		model.CloseClientConnections()
+		model.Close()
+		echo.Close()
+	})
+	return w
+}
+
+// setUp makes account and model and imports the apps under test.
+func (w *world) setUp(t *testing.T, s *server) []*app {
+	t.Helper()
+	ctx := t.Context()
+	c := apiclient.New(s.base, nil)
+	_, err := c.Login(ctx, "e2e@example.com", "end-to-end-1")
+	require.NoError(t, err)
+	require.NoError(t, c.UseModel(ctx, apiclient.Model{BaseURL: w.modelURL, APIKey: "e2e", Name: "e2e-chat"}))
+	list := []*app{workflowApp(), chatApp()}
+	for _, a := range list {
+		got, err := c.Import(ctx, strings.ReplaceAll(a.dsl, "ECHO", w.echoURL))
+		require.NoError(t, err, a.name)
+		a.id, a.key = got.ID, got.Key
+	}
+	return list
+}
+
+// eventually polls until ok, and says what it waited for when the time is over.
+func eventually(t testing.TB, limit time.Duration, what string, ok func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	for !ok() {
+		if pause(ctx, 10*time.Millisecond) != nil {
+			require.FailNow(t, "waited in vain", "%s, for %s", what, limit)
+		}
+	}
+}
+
+// pause lets time go by: real processes do not follow an injected clock.
+func pause(ctx context.Context, d time.Duration) error { return clock.Sleep(ctx, clock.System{}, d) }

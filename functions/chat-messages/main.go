@@ -4,10 +4,14 @@ package main
 
 import (
 	"github.com/millrace/millrace/shared/assemble"
+	_ "github.com/millrace/millrace/shared/assemble/drivers/blobs"
+	"github.com/millrace/millrace/shared/assemble/drivers/calls"
+	_ "github.com/millrace/millrace/shared/assemble/drivers/queues"
+	_ "github.com/millrace/millrace/shared/assemble/drivers/secrets"
 	"github.com/millrace/millrace/shared/sandbox/jail"
 )
 
 func main() {
 	jail.MaybeChild() // a jailed child is this same program
-	assemble.Main("chat-messages", assemble.ChatMessages)
+	assemble.Main("chat-messages", assemble.ChatMessages, assemble.CallFunctions(calls.Open))
 }

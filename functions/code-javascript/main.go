@@ -1,13 +1,14 @@
 // Command code-javascript runs untrusted JavaScript. What it serves is in shared/catalogue, how it
-// is built in shared/assemble.
+// is built in shared/assemble/codefn.
 package main
 
 import (
-	"github.com/millrace/millrace/shared/assemble"
+	"github.com/millrace/millrace/shared/assemble/codefn"
+	"github.com/millrace/millrace/shared/assemble/process"
 	"github.com/millrace/millrace/shared/sandbox/jail"
 )
 
 func main() {
 	jail.MaybeChild() // a jailed child is this same program
-	assemble.Main("code-javascript", assemble.CodeJavaScript)
+	process.Main("code-javascript", codefn.JavaScript)
 }

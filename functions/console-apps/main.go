@@ -4,6 +4,8 @@ package main
 
 import (
 	"github.com/millrace/millrace/shared/assemble"
+	_ "github.com/millrace/millrace/shared/assemble/drivers/blobs"
+	_ "github.com/millrace/millrace/shared/assemble/drivers/secrets"
 )
 
 func main() {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"github.com/millrace/millrace/shared/assemble"
+	_ "github.com/millrace/millrace/shared/assemble/drivers/secrets"
 )
 
 func main() {

@@ -4,6 +4,8 @@ package main
 
 import (
 	"github.com/millrace/millrace/shared/assemble"
+	_ "github.com/millrace/millrace/shared/assemble/drivers/queues"
+	_ "github.com/millrace/millrace/shared/assemble/drivers/secrets"
 )
 
 func main() {

@@ -14,6 +14,8 @@ import (
 	"github.com/millrace/millrace/shared/api/console/workflows"
 	"github.com/millrace/millrace/shared/api/edge"
 	"github.com/millrace/millrace/shared/api/files"
+	"github.com/millrace/millrace/shared/assemble/codefn"
+	"github.com/millrace/millrace/shared/assemble/process"
 	"github.com/millrace/millrace/shared/catalogue"
 	"github.com/millrace/millrace/shared/cloudruntime"
 	"github.com/millrace/millrace/shared/pgqueue"
@@ -182,8 +184,13 @@ func Builds() map[string]Build {
 		"files":             Files,
 		"run-workflow":      RunWorkflow,
 		"tick":              Tick,
-		"code-python":       CodePython,
-		"code-javascript":   CodeJavaScript,
+		"code-python":       alone(codefn.Python),
+		"code-javascript":   alone(codefn.JavaScript),
 		"migrate":           Migrate,
 	}
+}
+
+// alone fits a function that needs no platform into the table.
+func alone(build func(context.Context, *process.Process) (cloudruntime.Handlers, error)) Build {
+	return func(ctx context.Context, p *Platform) (cloudruntime.Handlers, error) { return build(ctx, p.Process) }
 }

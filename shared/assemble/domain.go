@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/millrace/millrace/shared/account"
@@ -103,9 +104,28 @@ func appService(p *Platform) (*app.Service, error) {
 		}
 		return app.New(apps.New(pool), box, pending, &app.Options{
 			Clock: p.Clock, KeyTTL: p.Config.Security.AppKeyCache, EncryptDatasetIDs: p.Config.Security.EncryptDatasetIDs,
-			Fetch: fetch(p.Egress()),
+			Fetch: fetch(p.Egress()), DefaultLLM: defaultLLM(p),
+			HasPlugin: func(_ context.Context, _, pluginID string) bool { return strings.HasPrefix(openaicompat.ID, pluginID+"/") },
 		}), nil
 	})
+}
+
+// defaultLLM finds the model that new apps start with.
+func defaultLLM(p *Platform) func(ctx context.Context, tenantID string) (app.DefaultLLM, error) {
+	return func(ctx context.Context, tenantID string) (app.DefaultLLM, error) {
+		models, err := providerService(p)
+		if err != nil {
+			return app.DefaultLLM{}, err
+		}
+		d, err := models.DefaultModel(ctx, tenantID, "llm")
+		if err != nil {
+			return app.DefaultLLM{}, err
+		}
+		if d == nil {
+			return app.DefaultLLM{}, errs.New(errs.NotFound, "")
+		}
+		return app.DefaultLLM{Provider: d.Provider.Provider, Model: d.Model, Mode: "chat"}, nil
+	}
 }
 
 func graphSource(p *Platform) (run.GraphSource, error) { return appService(p) }

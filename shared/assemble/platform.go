@@ -2,12 +2,9 @@ package assemble
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -18,21 +15,18 @@ import (
 	"gocloud.dev/pubsub"
 	"gocloud.dev/runtimevar"
 
-	"github.com/millrace/millrace/shared/clock"
+	"github.com/millrace/millrace/shared/assemble/process"
 	"github.com/millrace/millrace/shared/config"
 	"github.com/millrace/millrace/shared/egress"
 	"github.com/millrace/millrace/shared/pgqueue"
 	"github.com/millrace/millrace/shared/postgres"
-	"github.com/millrace/millrace/shared/telemetry"
+	"github.com/millrace/millrace/shared/sandbox/invoke"
 )
 
 // Platform is what a process has opened. Parts are opened on first use, so that
 // a cold start pays only for what its first request needs.
 type Platform struct {
-	Config    config.Config
-	Clock     clock.Clock
-	Logger    *slog.Logger
-	Telemetry *telemetry.Telemetry
+	*process.Process
 
 	pool   func() (*pgxpool.Pool, error)
 	redis  func() (redis.UniversalClient, error)
@@ -42,37 +36,48 @@ type Platform struct {
 	mu     sync.Mutex
 	topics map[string]*pubsub.Topic
 	shared map[string]any // parts that several functions of one process share
-	closer []func(context.Context) error
+	caller func(context.Context) (invoke.Call, error)
 }
 
-// Open prepares a platform; nothing is connected yet. Settings that are URLs of
-// a secret store (awssecretsmanager://, gcpsecretmanager://, ...) are read from
-// there. Close it.
-func Open(ctx context.Context, cfg config.Config, service string) (*Platform, error) {
-	for _, setting := range []*string{&cfg.Data.DatabaseURL, &cfg.Data.RedisURL, &cfg.Security.SecretKey} {
+// Option changes a platform that is being opened.
+type Option func(*Platform)
+
+// CallFunctions lets the function call others by name, through what open
+// returns. open is called once, at the first call. What it links (a client of
+// the platform's API) only those functions link that need it.
+func CallFunctions(open func(context.Context) (invoke.Call, error)) Option {
+	return func(p *Platform) { p.caller = open }
+}
+
+// Open prepares a platform; nothing is connected yet. Close it.
+func Open(ctx context.Context, cfg config.Config, service string, opts ...Option) (*Platform, error) {
+	proc, err := process.Open(ctx, cfg, service)
+	if err != nil {
+		return nil, err
+	}
+	return New(ctx, proc, opts...)
+}
+
+// New makes the platform of a process, which closes it. Settings that are URLs
+// of a secret store (awssecretsmanager://, gcpsecretmanager://, ...) are read
+// from there.
+func New(ctx context.Context, proc *process.Process, opts ...Option) (*Platform, error) {
+	c := &proc.Config
+	for _, setting := range []*string{&c.Data.DatabaseURL, &c.Data.RedisURL, &c.Security.SecretKey} {
 		v, err := secretValue(ctx, *setting)
 		if err != nil {
 			return nil, err
 		}
 		*setting = v
 	}
-	p := &Platform{
-		Config: cfg, Clock: clock.System{}, Logger: newLogger(cfg.Observe),
-		topics: map[string]*pubsub.Topic{}, shared: map[string]any{},
-	}
-	tel, err := telemetry.Start(ctx, telemetry.Options{
-		Enabled: cfg.Observe.OTelEnabled, ServiceName: service, OTLPEndpoint: cfg.Observe.OTLPEndpoint,
-		Headers: telemetryHeaders(cfg.Observe),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("telemetry: %w", err)
-	}
-	p.Telemetry = tel
-	p.closer = append(p.closer, tel.Shutdown)
+	p := &Platform{Process: proc, topics: map[string]*pubsub.Topic{}, shared: map[string]any{}}
 	p.pool = sync.OnceValues(p.openPool)
 	p.redis = sync.OnceValues(p.openRedis)
 	p.bucket = sync.OnceValues(func() (*blob.Bucket, error) { return p.openBucket(ctx) })
-	p.egress = sync.OnceValue(func() *http.Client { return p.newEgress(0, !cfg.Egress.VerifyCertificate) })
+	p.egress = sync.OnceValue(func() *http.Client { return p.newEgress(0, !p.Config.Egress.VerifyCertificate) })
+	for _, o := range opts {
+		o(p)
+	}
 	return p, nil
 }
 
@@ -101,25 +106,6 @@ func secretValue(ctx context.Context, setting string) (string, error) {
 	return text, nil
 }
 
-func newLogger(o config.Observe) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(o.LogLevel)); err != nil {
-		level = slog.LevelInfo
-	}
-	opts := &slog.HandlerOptions{Level: level}
-	if o.LogFormat == "json" {
-		return slog.New(telemetry.LogHandler(slog.NewJSONHandler(os.Stderr, opts)))
-	}
-	return slog.New(telemetry.LogHandler(slog.NewTextHandler(os.Stderr, opts)))
-}
-
-func telemetryHeaders(o config.Observe) map[string]string {
-	if o.OTLPAPIKey == "" {
-		return nil
-	}
-	return map[string]string{"Authorization": "Bearer " + o.OTLPAPIKey}
-}
-
 // Pool is the database.
 func (p *Platform) Pool() (*pgxpool.Pool, error) { return p.pool() }
 
@@ -133,7 +119,7 @@ func (p *Platform) openPool() (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.onClose(func(context.Context) error { pool.Close(); return nil })
+	p.OnClose(func(context.Context) error { pool.Close(); return nil })
 	return pool, nil
 }
 
@@ -152,7 +138,7 @@ func (p *Platform) openRedis() (redis.UniversalClient, error) {
 	if err := p.Telemetry.InstrumentRedis(client); err != nil {
 		return nil, err
 	}
-	p.onClose(func(context.Context) error { return client.Close() })
+	p.OnClose(func(context.Context) error { return client.Close() })
 	return client, nil
 }
 
@@ -167,7 +153,7 @@ func (p *Platform) openBucket(ctx context.Context) (*blob.Bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("settings: BLOB_URL: %w", err)
 	}
-	p.onClose(func(context.Context) error { return b.Close() })
+	p.OnClose(func(context.Context) error { return b.Close() })
 	return b, nil
 }
 
@@ -216,7 +202,7 @@ func (p *Platform) Topic(ctx context.Context, queue string) (*pubsub.Topic, erro
 		}
 	}
 	p.topics[queue] = topic
-	p.closer = append(p.closer, topic.Shutdown)
+	p.OnClose(topic.Shutdown)
 	return topic, nil
 }
 
@@ -239,23 +225,4 @@ func once[T any](p *Platform, name string, build func() (T, error)) (T, error) {
 	}
 	p.shared[name] = v
 	return v, nil
-}
-
-func (p *Platform) onClose(f func(context.Context) error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.closer = append(p.closer, f)
-}
-
-// Close closes what was opened, the newest first.
-func (p *Platform) Close(ctx context.Context) error {
-	p.mu.Lock()
-	list := p.closer
-	p.closer = nil
-	p.mu.Unlock()
-	var all error
-	for i := len(list) - 1; i >= 0; i-- {
-		all = errors.Join(all, list[i](ctx))
-	}
-	return all
 }

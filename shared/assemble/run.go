@@ -107,7 +107,7 @@ func newRunService(p *Platform, types engine.Types, graphs run.GraphSource) (*ru
 		o.Tracer = p.Telemetry.Tracer()
 	}
 	s := run.New(run.Deps{Store: store, Stream: stream, Types: types, Graphs: graphs, Clock: p.Clock, Sender: sender{p}}, o)
-	p.onClose(func(ctx context.Context) error { s.Wait(ctx); return nil })
+	p.OnClose(func(ctx context.Context) error { s.Wait(ctx); return nil })
 	return s, nil
 }
 
@@ -226,7 +226,7 @@ func queueListener(p *Platform) (*pgqueue.Listener, error) {
 			return nil, err
 		}
 		l := pgqueue.NewListener(pool, &pgqueue.ListenerOptions{Clock: p.Clock, Logger: p.Logger})
-		p.onClose(func(context.Context) error { l.Close(); return nil })
+		p.OnClose(func(context.Context) error { l.Close(); return nil })
 		return l, nil
 	})
 }
@@ -253,7 +253,7 @@ func Subscription(ctx context.Context, p *Platform, queue string) (*pubsub.Subsc
 		return nil, err
 	}
 	sub := pgqueue.OpenSubscription(pool, queue, &pgqueue.SubscriptionOptions{Visibility: visibility, Listener: l, Clock: p.Clock})
-	p.onClose(sub.Shutdown)
+	p.OnClose(sub.Shutdown)
 	return sub, nil
 }
 

@@ -2,13 +2,14 @@ package assemble
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 
-	"github.com/millrace/millrace/shared/cloudruntime"
+	"github.com/millrace/millrace/shared/assemble/codefn"
 	"github.com/millrace/millrace/shared/sandbox"
 	"github.com/millrace/millrace/shared/sandbox/driver"
 	"github.com/millrace/millrace/shared/sandbox/invoke"
-	"github.com/millrace/millrace/shared/sandbox/jail"
 	"github.com/millrace/millrace/shared/sandbox/remote"
 )
 
@@ -39,35 +40,27 @@ func openSandbox(p *Platform) (*sandbox.Sandbox, error) {
 	case "function":
 		d = invoke.New(functionCall(p))
 	case "jail":
-		d = openJail(p, false)
+		d = codefn.OpenJail(p.Process, false)
 	default:
 		return nil, fmt.Errorf("settings: MILLRACE_SANDBOX must be auto, jail, function or remote, not %q", kind)
 	}
 	return sandbox.New(d, sandbox.Options{}), nil
 }
 
-// openJail opens the jail of this machine. alone says that the process exists
-// for user code only and holds nothing worth reading.
-func openJail(p *Platform, alone bool) *jail.Driver {
-	return jail.Open(jail.Options{
-		Python: p.Config.Code.Python, AllowNetwork: p.Config.Code.AllowNetwork, TrustFilesystem: alone,
-		Clock: p.Clock, Logger: p.Logger,
+// functionCall calls another function of this deployment. The client is made at
+// the first call: most invocations run no code.
+func functionCall(p *Platform) invoke.Call {
+	caller := sync.OnceValues(func() (invoke.Call, error) {
+		if p.caller == nil {
+			return nil, errors.New("this build cannot call functions by name; set MILLRACE_SANDBOX to jail or remote")
+		}
+		return p.caller(context.Background())
 	})
-}
-
-// CodePython builds code-python.
-func CodePython(_ context.Context, p *Platform) (cloudruntime.Handlers, error) {
-	return codeFunction(p, driver.Python3), nil
-}
-
-// CodeJavaScript builds code-javascript.
-func CodeJavaScript(_ context.Context, p *Platform) (cloudruntime.Handlers, error) {
-	return codeFunction(p, driver.JavaScript), nil
-}
-
-func codeFunction(p *Platform, lang driver.Language) cloudruntime.Handlers {
-	run := invoke.Handler(openJail(p, p.Config.Server.Lambda), lang)
-	return cloudruntime.Handlers{Task: func(ctx context.Context, t cloudruntime.Task) ([]byte, error) {
-		return run(ctx, t.Body)
-	}}
+	return func(ctx context.Context, function string, payload []byte) ([]byte, error) {
+		call, err := caller()
+		if err != nil {
+			return nil, err
+		}
+		return call(ctx, p.Config.Server.FunctionPrefix+function, payload)
+	}
 }

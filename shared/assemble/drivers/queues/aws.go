@@ -1,0 +1,7 @@
+//go:build aws
+
+package queues
+
+import (
+	_ "gocloud.dev/pubsub/awssnssqs" // awssqs://
+)

@@ -1,0 +1,7 @@
+//go:build aws
+
+package secrets
+
+import (
+	_ "gocloud.dev/runtimevar/awssecretsmanager" // awssecretsmanager://
+)

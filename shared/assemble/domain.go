@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/shared/account/ephemeral"
 	"github.com/millrace/millrace/shared/app"
 	"github.com/millrace/millrace/shared/errs"
+	"github.com/millrace/millrace/shared/llm"
 	"github.com/millrace/millrace/shared/postgres/accounts"
 	"github.com/millrace/millrace/shared/postgres/apps"
 	"github.com/millrace/millrace/shared/postgres/history"
@@ -105,7 +106,9 @@ func appService(p *Platform) (*app.Service, error) {
 		return app.New(apps.New(pool), box, pending, &app.Options{
 			Clock: p.Clock, KeyTTL: p.Config.Security.AppKeyCache, EncryptDatasetIDs: p.Config.Security.EncryptDatasetIDs,
 			Fetch: fetch(p.Egress()), DefaultLLM: defaultLLM(p),
-			HasPlugin: func(_ context.Context, _, pluginID string) bool { return strings.HasPrefix(openaicompat.ID, pluginID+"/") },
+			HasPlugin: func(_ context.Context, _, pluginID string) bool {
+				return strings.HasPrefix(openaicompat.ID, pluginID+"/")
+			},
 		}), nil
 	})
 }
@@ -117,14 +120,11 @@ func defaultLLM(p *Platform) func(ctx context.Context, tenantID string) (app.Def
 		if err != nil {
 			return app.DefaultLLM{}, err
 		}
-		d, err := models.DefaultModel(ctx, tenantID, "llm")
+		m, err := models.Default(ctx, tenantID, llm.TypeLLM)
 		if err != nil {
-			return app.DefaultLLM{}, err
-		}
-		if d == nil {
 			return app.DefaultLLM{}, errs.New(errs.NotFound, "")
 		}
-		return app.DefaultLLM{Provider: d.Provider.Provider, Model: d.Model, Mode: "chat"}, nil
+		return app.DefaultLLM{Provider: m.Provider(), Model: m.Name(), Mode: string(m.Schema().Mode())}, nil
 	}
 }
 

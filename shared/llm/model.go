@@ -244,11 +244,10 @@ func (s *Stream) finish() {
 	}
 	u := TokenUsage(s.model.schema.Pricing, counted.PromptTokens, counted.CompletionTokens)
 	u.Latency = seconds(now.Sub(s.started))
-	if s.first.IsZero() {
-		s.first = now
+	if !s.first.IsZero() { // an empty answer has no first token
+		first, rest := seconds(s.first.Sub(s.started)), seconds(now.Sub(s.first))
+		u.TimeToFirstToken, u.TimeToGenerate = &first, &rest
 	}
-	first, rest := seconds(s.first.Sub(s.started)), seconds(now.Sub(s.first))
-	u.TimeToFirstToken, u.TimeToGenerate = &first, &rest
 	s.result.Text, s.result.Usage = s.text.String(), u
 }
 

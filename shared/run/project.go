@@ -179,7 +179,7 @@ func MessageMetadata(f *workflow.RunFinished) *value.Object {
 	usage := value.Obj(
 		"prompt_tokens", int64(0), "prompt_unit_price", "0.0", "prompt_price_unit", "0.0", "prompt_price", "0.0",
 		"completion_tokens", int64(0), "completion_unit_price", "0.0", "completion_price_unit", "0.0", "completion_price", "0.0",
-		"total_tokens", int64(0), "total_price", "0.0", "currency", "USD", "latency", 0.0, "time_to_first_token", nil, "time_to_generate", nil,
+		"total_tokens", int64(0), "total_price", "0.0", "currency", "USD", "latency", 0.0, "time_to_first_token", 0.0, "time_to_generate", 0.0,
 	)
 	if f.Usage != nil && f.Usage.Object != nil {
 		usage = f.Usage.Object
@@ -187,12 +187,18 @@ func MessageMetadata(f *workflow.RunFinished) *value.Object {
 	return value.Obj("annotation_reply", nil, "retriever_resources", []any{}, "usage", usage, "reasoning", orEmpty(f.Reasoning))
 }
 
+// nameLength is how many characters of its first question name a conversation.
+const nameLength = 20
+
 // conversationName is what a new conversation is called until it is named.
 func conversationName(query string) string {
-	if utf8.RuneCountInString(query) <= 50 {
+	if query == "" {
+		return "New conversation"
+	}
+	if utf8.RuneCountInString(query) <= nameLength {
 		return query
 	}
-	return string([]rune(query)[:47]) + "..."
+	return string([]rune(query)[:nameLength]) + "…"
 }
 
 func orEmpty(o *value.Object) *value.Object {

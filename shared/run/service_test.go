@@ -431,7 +431,7 @@ func TestChatTurnMakesItsRows(t *testing.T) {
 	require.Len(t, rows, 1)
 	r := rows[0]
 	require.Nil(t, r.AppLog)
-	require.Equal(t, "a question that is much longer than fifty chara...", r.Conversation.Name)
+	require.Equal(t, "a question that is m…", r.Conversation.Name)
 	require.Equal(t, "api", r.Message.FromSource)
 	require.Equal(t, "re a question that is much longer than fifty characters, really", r.MessageEnd.Answer)
 	require.Contains(t, *r.MessageEnd.Metadata, `"total_price": "0.0"`)

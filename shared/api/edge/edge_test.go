@@ -160,3 +160,19 @@ func TestPage(t *testing.T) {
 	require.True(t, p.HasMore)
 	require.NotNil(t, p.Data)
 }
+
+func TestAnIdThatIsNoUUIDIsNotAMissingFeature(t *testing.T) {
+	t.Parallel()
+	rt := edge.NewRouter([]edge.Route{{Method: "DELETE", Path: "/console/api/apps/{resource_id:uuid}/api-keys/{api_key_id:uuid}",
+		Handler: func(w http.ResponseWriter, _ *http.Request) error { return edge.NoContent(w) }}}, nil)
+	id := "11111111-1111-4111-8111-111111111111"
+	for path, want := range map[string]int{
+		"/console/api/apps/" + id + "/api-keys/" + id:   http.StatusNoContent,
+		"/console/api/apps/" + id + "/api-keys/junk":    http.StatusNotFound,
+		"/console/api/apps/" + id + "/annotations/junk": http.StatusNotImplemented,
+	} {
+		w := httptest.NewRecorder()
+		rt.ServeHTTP(w, httptest.NewRequest(http.MethodDelete, path, nil))
+		require.Equal(t, want, w.Code, path)
+	}
+}

@@ -106,6 +106,18 @@ func (s segment) match(part string, found []param) ([]param, bool) {
 	return append(found, param{s.name, value}), true
 }
 
+// loose is the pattern with any text where it asks for a uuid.
+func (p pattern) loose() pattern {
+	out := make(pattern, len(p))
+	copy(out, p)
+	for i := range out {
+		if out[i].kind == uuid {
+			out[i].kind = text
+		}
+	}
+	return out
+}
+
 // less orders patterns: literals before uuids before texts before tails, from
 // the left, so that the most specific pattern is tried first.
 func (p pattern) less(q pattern) int {

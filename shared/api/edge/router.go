@@ -188,6 +188,9 @@ func (rt *Router) find(w http.ResponseWriter, r *http.Request) Handler {
 	}
 	contract := lookup(rt.contract(), r, parts)
 	switch {
+	case contract.handler != nil && rt.served(r, parts):
+		// The route is here; its id is none. That is not a missing feature.
+		return func(w http.ResponseWriter, _ *http.Request) error { NotFoundPage(w); return nil }
 	case contract.handler != nil:
 		return contract.use(r)
 	case own.path != "" || contract.path != "":
@@ -202,6 +205,20 @@ func (rt *Router) find(w http.ResponseWriter, r *http.Request) Handler {
 		}
 	}
 	return func(w http.ResponseWriter, _ *http.Request) error { NotFoundPage(w); return nil }
+}
+
+// served reports whether the router has a route for the request but for an id
+// that is no uuid.
+func (rt *Router) served(r *http.Request, parts []string) bool {
+	for _, e := range rt.endpoints {
+		if e.methods[r.Method] == nil {
+			continue
+		}
+		if _, ok := e.pattern.loose().match(parts, nil); ok {
+			return true
+		}
+	}
+	return false
 }
 
 type hit struct {

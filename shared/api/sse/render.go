@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/millrace/millrace/shared/run"
 	"github.com/millrace/millrace/shared/workflow"
 	"github.com/millrace/millrace/shared/workflow/value"
 )
@@ -236,33 +237,12 @@ func (v *View) finished(ev *workflow.Event) []*value.Object {
 // Metadata is what the contract tells of an answer beside its text: usage,
 // sources and reasoning.
 func (v *View) Metadata(f *workflow.RunFinished) *value.Object {
-	reasoning := f.Reasoning
-	if reasoning == nil {
-		reasoning = value.NewObject(0)
-	}
+	full := run.MessageMetadata(f)
 	if v.Simple {
-		return value.Obj("retriever_resources", []any{}, "reasoning", reasoning)
+		full.Delete("usage")
+		full.Delete("annotation_reply")
 	}
-	return value.Obj(
-		"annotation_reply", nil,
-		"retriever_resources", []any{},
-		"usage", UsageObject(f),
-		"reasoning", reasoning,
-	)
-}
-
-// UsageObject is the contract's usage of a run; a run that called no model has
-// all zeros, printed as the contract prints them.
-func UsageObject(f *workflow.RunFinished) *value.Object {
-	if f.Usage != nil && f.Usage.Object != nil {
-		return f.Usage.Object
-	}
-	return value.Obj(
-		"prompt_tokens", int64(0), "prompt_unit_price", "0.0", "prompt_price_unit", "0.0", "prompt_price", "0.0",
-		"completion_tokens", int64(0), "completion_unit_price", "0.0", "completion_price_unit", "0.0", "completion_price", "0.0",
-		"total_tokens", int64(0), "total_price", "0.0", "currency", "USD", "latency", 0.0,
-		"time_to_first_token", nil, "time_to_generate", nil,
-	)
+	return full
 }
 
 // BlockingWorkflow is the answer of a workflow run in blocking mode.

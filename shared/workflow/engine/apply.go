@@ -91,6 +91,9 @@ func (r *Run) failed(i int, e *workflow.NodeEvent, err error) {
 		r.applyFailure(i, e)
 		return
 	}
+	if f.Type == "" {
+		e.Error = "Unknown error" // the contract shows the text of typed errors only
+	}
 	e.Status = workflow.StatusException
 	meta := value.NewObject(4)
 	if e.Metadata != nil {
@@ -297,11 +300,7 @@ func (r *Run) conclude() {
 func failureOf(err error) *workflow.Failure {
 	var f *workflow.Failure
 	if errors.As(err, &f) {
-		out := *f
-		if out.Type == "" {
-			out.Type = errorTypeNode
-		}
-		return &out
+		return f
 	}
 	return &workflow.Failure{Type: errorTypeNode, Message: errs.Public(err).Message, Cause: err}
 }

@@ -14,15 +14,19 @@ import (
 // The contract's tables keep UTC without a zone. Tables without a tenant column
 // are tied to the tenant through the run: ownApp holds when the run is the
 // tenant's and of that app.
+//
+// Tenant and app are compared with IS NOT DISTINCT FROM because that uses no
+// index: on tables without statistics the planner otherwise takes the tenant's
+// index instead of the key and reads everything that the tenant has.
 const (
-	ownApp = `EXISTS (SELECT 1 FROM millrace_runs r WHERE r.id = $1 AND r.tenant_id = $2 AND r.app_id = t.app_id)`
+	ownApp = `t.app_id IS NOT DISTINCT FROM (SELECT r.app_id FROM millrace_runs r WHERE r.id = $1 AND r.tenant_id = $2)`
 
 	sqlRun = `INSERT INTO workflow_runs (id, tenant_id, app_id, workflow_id, type, triggered_from, version, graph, inputs, status,
  outputs, error, elapsed_time, total_tokens, total_steps, created_by_role, created_by, created_at, finished_at, exceptions_count)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`
 
 	sqlRunEnd = `UPDATE workflow_runs SET status = $3, outputs = $4, error = $5, elapsed_time = $6, total_tokens = $7, total_steps = $8,
- exceptions_count = $9, finished_at = $10 WHERE id = $1 AND tenant_id = $2`
+ exceptions_count = $9, finished_at = $10 WHERE id = $1 AND tenant_id IS NOT DISTINCT FROM $2`
 
 	sqlNodes = `INSERT INTO workflow_node_executions (id, tenant_id, app_id, workflow_id, triggered_from, workflow_run_id, index, node_id, node_type,
  title, inputs, process_data, outputs, status, error, elapsed_time, execution_metadata, created_at, created_by_role, created_by, finished_at, node_execution_id)
@@ -33,10 +37,10 @@ FROM millrace_runs r, json_to_recordset($3) AS x(id uuid, workflow_id uuid, trig
 WHERE r.id = $1 AND r.tenant_id = $2`
 
 	sqlNodeEnd = `UPDATE workflow_node_executions SET inputs = $4, process_data = $5, outputs = $6, status = $7, error = $8, elapsed_time = $9,
- execution_metadata = $10, finished_at = $11 WHERE workflow_run_id = $1 AND tenant_id = $2 AND id = $3`
+ execution_metadata = $10, finished_at = $11 WHERE id = $3 AND workflow_run_id IS NOT DISTINCT FROM $1 AND tenant_id IS NOT DISTINCT FROM $2`
 
 	sqlStopNodes = `UPDATE workflow_node_executions SET status = 'stopped', finished_at = $3
-WHERE workflow_run_id = $1 AND tenant_id = $2 AND status = 'running'`
+WHERE workflow_run_id = $1 AND tenant_id IS NOT DISTINCT FROM $2 AND status = 'running'`
 
 	sqlAppLog = `INSERT INTO workflow_app_logs (id, tenant_id, app_id, workflow_id, workflow_run_id, created_from, created_by_role, created_by, created_at)
 SELECT $3, r.tenant_id, r.app_id, $4, r.id, $5, $6, $7, $8 FROM millrace_runs r WHERE r.id = $1 AND r.tenant_id = $2`

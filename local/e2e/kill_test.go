@@ -1,0 +1,238 @@
+//go:build linux
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/shared/clock"
+)
+
+// victim is what a test kills, in one mode.
+type victim struct {
+	s *server
+	// strike kills and sees to it that the platform is there again.
+	strike func()
+}
+
+// inProcess kills the one process and starts it again on the same data.
+func inProcess(t *testing.T, w *world) (*server, func()) {
+	s := newServerOn(t, w)
+	return s, func() {
+		s.kill()
+		s.start()
+		s.ready(60 * time.Second)
+	}
+}
+
+// runners are the functions that hold runs.
+var runners = []string{"workflow-run", "chat-messages", "run-workflow"}
+
+// onLambda kills the processes of functions, each as if its machine had failed:
+// all that hold runs.
+func onLambda(t *testing.T, w *world) (*server, func()) {
+	s := newServerOn(t, w, "--lambda")
+	return s, func() {
+		for pid, name := range descendants(s.pid()) {
+			if contains(runners, name) {
+				_ = syscall.Kill(pid, syscall.SIGKILL) // it may be gone by now
+			}
+		}
+	}
+}
+
+// modes are the two ways in which the program runs functions.
+var modes = []struct {
+	name  string
+	open  func(*testing.T, *world) (*server, func())
+	start time.Duration // may take this long the first time
+}{
+	{"in process", inProcess, time.Minute},
+	{"lambda", onLambda, 5 * time.Minute},
+}
+
+// field is a mode's server with everything around it.
+type field struct {
+	*world
+	s      *server
+	strike func()
+	apps   []*app
+	t      *testing.T
+	ctx    context.Context
+
+	mu    sync.Mutex
+	rides []*ride
+	hits  int // (kill, running run) pairs
+	kills int
+}
+
+func newField(t *testing.T, mode int) *field {
+	w := newWorld(t)
+	f := &field{world: w, t: t}
+	f.s, f.strike = modes[mode].open(t, w)
+	f.s.start()
+	f.s.ready(modes[mode].start)
+	f.apps = w.setUp(t, f.s)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	t.Cleanup(cancel)
+	f.ctx = ctx
+	return f
+}
+
+func (f *field) ride(a *app, in input, when func(*ride)) *ride {
+	r := newRide(f.s.base, a, in)
+	r.when = when
+	f.mu.Lock()
+	f.rides = append(f.rides, r)
+	f.mu.Unlock()
+	r.start(f.ctx)
+	return r
+}
+
+// running counts the runs that a kill would hit now.
+func (f *field) running() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, r := range f.rides {
+		if r.running() {
+			n++
+		}
+	}
+	return n
+}
+
+// kill strikes once and counts whom.
+func (f *field) kill() int {
+	n := f.running()
+	f.hits += n
+	f.kills++
+	f.strike()
+	return n
+}
+
+// settle waits for all rides and checks everything.
+func (f *field) settle() {
+	t := f.t
+	start := clock.System{}.Now()
+	segments, restarts := 0, 0
+	for _, r := range f.rides {
+		<-r.done
+	}
+	waited := clock.Since(clock.System{}, start)
+	for _, r := range f.rides {
+		if r.err != nil {
+			t.Log(show(r.events))
+		}
+		f.verify(t, r)
+		segments += r.segments
+		restarts += r.restarts
+	}
+	out := f.verifyAll(t, f.apps, f.rides)
+	t.Logf("%d kills hit %d running runs; %d runs, all succeeded (%d of them started but unknown to their client); %d streams; "+
+		"%d effects, %d calls started again; %d texts announced as starting again; the last run ended %s after the last kill",
+		f.kills, f.hits, out.runs, out.unheard, segments, out.effects, out.again, restarts, waited.Round(time.Millisecond))
+}
+
+// boundaries is how many facts a whole run of an app shows to its client.
+func boundaries(a *app, in input) int {
+	n := 2 + 2*len(a.nodes(in))
+	return n
+}
+
+// TestKillAtEveryBoundary kills right after a client has received the n-th event
+// of its run, for every n, and in the middle of the texts of models. A run that
+// was hit goes on beside the later ones, and may be hit again.
+func TestKillAtEveryBoundary(t *testing.T) {
+	for i, mode := range modes {
+		t.Run(mode.name, func(t *testing.T) {
+			f := newField(t, i)
+			in := input{n: 10, pause: 4}
+			for _, a := range f.apps {
+				for n := 1; n < boundaries(a, in); n++ {
+					f.killWhen(a, in, func(r *ride) bool { facts, _ := r.counts(); return facts == n })
+				}
+				for _, n := range []int{2, 5, 9} {
+					f.killWhen(a, in, func(r *ride) bool { _, texts := r.counts(); return texts == n })
+				}
+			}
+			f.settle()
+		})
+	}
+}
+
+// killWhen starts a run and strikes as soon as its client has seen enough.
+func (f *field) killWhen(a *app, in input, enough func(*ride) bool) {
+	f.t.Helper()
+	now := make(chan struct{}, 1)
+	r := f.ride(a, in, func(r *ride) {
+		if enough(r) {
+			select {
+			case now <- struct{}{}:
+			default:
+			}
+		}
+	})
+	select {
+	case <-now:
+	case <-r.done:
+		require.FailNow(f.t, "the run ended before the moment to kill", "%v", r.err)
+	case <-f.ctx.Done():
+		require.FailNow(f.t, "the moment to kill never came")
+	}
+	f.kill()
+}
+
+// TestKillAtRandom kills at random moments while several clients run apps with
+// random inputs, until the wanted number of runs was hit.
+func TestKillAtRandom(t *testing.T) {
+	s := *seed
+	if s == 0 {
+		s = rand.Uint64()
+	}
+	const riders = 12
+	for i, mode := range modes {
+		t.Run(mode.name, func(t *testing.T) {
+			t.Logf("to repeat the moments: -seed %d", s)
+			f := newField(t, i)
+			want := *kills / len(modes)
+			stop := make(chan struct{})
+			var all sync.WaitGroup
+			for k := range riders {
+				rnd := rand.New(rand.NewPCG(s, uint64(k)))
+				all.Go(func() {
+					for {
+						select {
+						case <-stop:
+							return
+						case <-f.ctx.Done():
+							return
+						default:
+						}
+						in := input{n: 1 + rnd.IntN(30), pause: rnd.IntN(12)}
+						<-f.ride(f.apps[rnd.IntN(len(f.apps))], in, nil).done
+					}
+				})
+			}
+			rnd := rand.New(rand.NewPCG(s, 1000))
+			for f.hits < want {
+				require.NoError(t, pause(f.ctx, time.Duration(50+rnd.IntN(700))*time.Millisecond), "%d of %d runs hit", f.hits, want)
+				f.kill()
+			}
+			close(stop)
+			all.Wait()
+			f.settle()
+			require.GreaterOrEqual(t, f.hits, want)
+		})
+	}
+}
+
+var _ = fmt.Sprint

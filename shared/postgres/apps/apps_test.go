@@ -1,0 +1,34 @@
+//go:build unix
+
+package apps_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/local/embedded/pgtest"
+	"github.com/millrace/millrace/migrations"
+	"github.com/millrace/millrace/shared/app"
+	"github.com/millrace/millrace/shared/app/apptest"
+	"github.com/millrace/millrace/shared/ids"
+	"github.com/millrace/millrace/shared/postgres"
+	"github.com/millrace/millrace/shared/postgres/apps"
+)
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	apptest.Run(t, func(t *testing.T) (app.Store, func(*testing.T) string) {
+		url := pgtest.Template(t, "migrated", func(ctx context.Context, url string) error { return migrations.Run(ctx, url, nil) })
+		pool, err := postgres.Open(t.Context(), url, nil)
+		require.NoError(t, err)
+		t.Cleanup(pool.Close)
+		return apps.New(pool), func(t *testing.T) string {
+			id := ids.Random()
+			_, err := pool.Exec(t.Context(), `INSERT INTO tenants (id, name) VALUES ($1, 'w')`, id)
+			require.NoError(t, err)
+			return id
+		}
+	})
+}

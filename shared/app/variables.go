@@ -29,6 +29,15 @@ func EncodeVariables(list []Variable) (string, error) {
 	return string(raw), err
 }
 
+// ShownType is the type that the console shows: numbers of either kind are
+// numbers.
+func (v Variable) ShownType() string {
+	if v.Type == "integer" || v.Type == "float" {
+		return "number"
+	}
+	return v.Type
+}
+
 func (v Variable) object() *value.Object {
 	return value.Obj("value_type", v.Type, "value", v.Value, "id", v.ID, "name", v.Name,
 		"description", v.Description, "selector", value.From(v.Selector))
@@ -130,7 +139,7 @@ func (v *Variable) check(namespace string) error {
 	if size := len(value.JSON(v.Value)); size > maxVariable {
 		return bad("variable size %d exceeds limit %d", size, maxVariable)
 	}
-	allowed := []string{"string", "number", TypeSecret, "llm"}
+	allowed := []string{"string", "number", "integer", "float", TypeSecret, "llm"}
 	if namespace == nsConversation {
 		allowed = []string{"string", "number", "integer", "float", "object", "boolean",
 			"array[string]", "array[number]", "array[object]", "array[boolean]"}
@@ -161,6 +170,11 @@ func (v *Variable) checkValue() error {
 			v.Value, ok = n, valid
 		default:
 			ok = false
+		}
+		// Stored numbers say which kind they are.
+		v.Type = "integer"
+		if _, fraction := v.Value.(float64); fraction {
+			v.Type = "float"
 		}
 	case "boolean":
 		if v.Value == nil {

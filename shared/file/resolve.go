@@ -127,10 +127,7 @@ func (r *Resolver) ResolveFile(ctx context.Context, ref *value.Object, rules inp
 	if !allowed(asked, f, rules) {
 		return nil, errs.Newf(errs.InvalidParam, "File validation failed for file: %s", f.Filename)
 	}
-	// What the file is counts, not what it is called, unless that is unknown.
-	if asked == TypeCustom || f.Type == TypeCustom {
-		f.Type = asked
-	}
+	f.Type = asked // what the caller says it is counts, whatever it looks like
 	return f, nil
 }
 

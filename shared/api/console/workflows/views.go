@@ -63,7 +63,7 @@ func variables(list []app.Variable) []map[string]any {
 	out := make([]map[string]any, len(list))
 	for i, v := range list {
 		out[i] = map[string]any{
-			"id": v.ID, "name": v.Name, "value_type": v.Type, "value": v.Value, "description": v.Description,
+			"id": v.ID, "name": v.Name, "value_type": v.ShownType(), "value": v.Value, "description": v.Description,
 		}
 	}
 	return out

@@ -134,7 +134,7 @@ func (a *api) environment(w http.ResponseWriter, r *http.Request, p account.Prin
 	for i, v := range list {
 		items[i] = map[string]any{
 			"id": v.ID, "type": "env", "name": v.Name, "description": v.Description, "selector": []string{"env", v.Name},
-			"value_type": v.Type, "value": v.Value, "edited": false, "visible": true, "editable": true,
+			"value_type": v.ShownType(), "value": v.Value, "edited": false, "visible": true, "editable": true,
 		}
 	}
 	return edge.OK(w, map[string]any{"items": items})

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // escape is markupsafe.escape.
@@ -182,17 +183,22 @@ func filterXMLAttr(it *interp, a []any) any {
 
 const wordClass = `[\p{L}\p{N}_]`
 
-// The patterns that decide what is an address; compiled once, never changed.
+// The patterns that decide what is an address; compiled at the first use, because
+// classes of Unicode are slow to compile and few templates need them.
 var (
-	urlPattern = regexp.MustCompile(`(?i)^(?:(?:https?://|www\.)(?:(?:[\p{L}\p{N}_%-]+\.)+)?(?:[a-z]{2,63}|xn--[\p{L}\p{N}_%]{2,59})` +
+	urlPattern = lazy(`(?i)^(?:(?:https?://|www\.)(?:(?:[\p{L}\p{N}_%-]+\.)+)?(?:[a-z]{2,63}|xn--[\p{L}\p{N}_%]{2,59})` +
 		`|(?:[\p{L}\p{N}_%-]{2,63}\.)+(?:com|net|int|edu|gov|org|info|mil)` +
 		`|https?://(?:\d{1,3}(?:\.\d{1,3}){3}|\[(?:[\da-f]{0,4}:){2}(?:[\da-f]{0,4}:?){1,6}\]))` +
 		`(?::\d{1,5})?(?:[/?#]\S*)?$`)
-	emailPattern  = regexp.MustCompile(`^\S+@` + wordClass + `[\p{L}\p{N}_.-]*\.` + wordClass + `+$`)
-	headPattern   = regexp.MustCompile(`^(?:[(<]|&lt;)+`)
-	tailPattern   = regexp.MustCompile(`(?:[)>.,\n]|&gt;)+$`)
-	schemePattern = regexp.MustCompile(`^[\p{L}\p{N}_.+-]{2,}:/{0,2}$`)
+	emailPattern  = lazy(`^\S+@` + wordClass + `[\p{L}\p{N}_.-]*\.` + wordClass + `+$`)
+	headPattern   = lazy(`^(?:[(<]|&lt;)+`)
+	tailPattern   = lazy(`(?:[)>.,\n]|&gt;)+$`)
+	schemePattern = lazy(`^[\p{L}\p{N}_.+-]{2,}:/{0,2}$`)
 )
+
+func lazy(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 func filterURLize(it *interp, a []any) any {
 	rel := strings.Fields(it.textOr(a[4], ""))
@@ -209,7 +215,7 @@ func filterURLize(it *interp, a []any) any {
 	if (a[5] != none{}) {
 		for _, s := range it.collect(a[5]) {
 			scheme := it.str(s)
-			if !schemePattern.MatchString(scheme) {
+			if !schemePattern().MatchString(scheme) {
 				raise(KindFilterArgument, "%s is not a valid URI scheme prefix.", reprString(scheme))
 			}
 			u.schemes = append(u.schemes, scheme)
@@ -259,9 +265,9 @@ func (u *urlizer) trim(s string) string {
 
 // word links one word when it is an address.
 func (u *urlizer) word(w string) string {
-	head := headPattern.FindString(w)
+	head := headPattern().FindString(w)
 	mid, tail := w[len(head):], ""
-	if loc := tailPattern.FindStringIndex(mid); loc != nil {
+	if loc := tailPattern().FindStringIndex(mid); loc != nil {
 		mid, tail = mid[:loc[0]], mid[loc[0]:]
 	}
 	for _, pair := range [][2]string{{"(", ")"}, {"<", ">"}, {"&lt;", "&gt;"}} {
@@ -276,16 +282,16 @@ func (u *urlizer) word(w string) string {
 		}
 	}
 	switch {
-	case urlPattern.MatchString(mid):
+	case urlPattern().MatchString(mid):
 		href := mid
 		if !strings.HasPrefix(mid, "https://") && !strings.HasPrefix(mid, "http://") {
 			href = "https://" + mid
 		}
 		mid = `<a href="` + href + `"` + u.attrs + `>` + u.trim(mid) + `</a>`
-	case strings.HasPrefix(mid, "mailto:") && emailPattern.MatchString(mid[7:]):
+	case strings.HasPrefix(mid, "mailto:") && emailPattern().MatchString(mid[7:]):
 		mid = `<a href="` + mid + `">` + mid[7:] + `</a>`
 	case strings.Contains(mid, "@") && !strings.HasPrefix(mid, "www.") && !strings.HasPrefix(mid, "@") &&
-		!strings.Contains(mid, ":") && emailPattern.MatchString(mid):
+		!strings.Contains(mid, ":") && emailPattern().MatchString(mid):
 		mid = `<a href="mailto:` + mid + `">` + mid + `</a>`
 	default:
 		for _, s := range u.schemes {

@@ -225,7 +225,7 @@ func TestReferencesAreChecked(t *testing.T) {
 	require.Equal(t, "custom", got.Type)
 	got, err = resolve(f.caller, ref("image", "local_file", text.ID), inputs.FileRules{})
 	require.NoError(t, err)
-	require.Equal(t, "document", got.Type, "what the file is counts")
+	require.Equal(t, "image", got.Type, "the caller's word counts")
 }
 
 func TestRemoteFiles(t *testing.T) {

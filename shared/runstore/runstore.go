@@ -118,7 +118,9 @@ func (s *Store) Due(ctx context.Context, limit int) (int, error) {
 	return n, wrap(err, "find due runs")
 }
 
-// ExpireOwner ends all leases of an owner that is known to be dead.
+// ExpireOwner ends all leases of an owner that is known to be dead, so that its
+// runs are due at once, and returns how many there were. What somebody has
+// claimed to wake up or to relay is free again too: that may have been the owner.
 func (s *Store) ExpireOwner(ctx context.Context, owner string) (int, error) {
 	n, err := s.d.ExpireOwner(ctx, owner)
 	return n, wrap(err, "expire leases")

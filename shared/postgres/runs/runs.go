@@ -101,7 +101,12 @@ sent AS (INSERT INTO millrace_outbox (id, tenant_id, run_id, queue)
  SELECT gen_random_uuid(), tenant_id, id, queue FROM due WHERE NOT EXISTS (SELECT 1 FROM millrace_outbox o WHERE o.run_id = due.id))
 SELECT count(*) FROM marked`
 
-	sqlExpire = `UPDATE millrace_runs SET lease_owner = NULL, lease_expires_at = NULL, due_at = now() WHERE lease_owner = $1 AND due_at IS NOT NULL`
+	// sqlExpire also ends the claims on wake-ups that are being sent and on runs
+	// that are to be picked up: the dead process may have been at it. If another
+	// one is, a run is woken up twice, which does no harm.
+	sqlExpire = `WITH wakes AS (UPDATE millrace_outbox SET claimed_until = now() WHERE claimed_until > now()),
+waiting AS (UPDATE millrace_runs SET due_at = now() WHERE due_at > now() AND lease_owner IS NULL AND status = 'running')
+UPDATE millrace_runs SET lease_owner = NULL, lease_expires_at = NULL, due_at = now() WHERE lease_owner = $1 AND due_at IS NOT NULL`
 
 	sqlPending = `UPDATE millrace_outbox SET claimed_until = now() + make_interval(secs => $2) WHERE id IN (
  SELECT id FROM millrace_outbox WHERE claimed_until <= now() ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED)

@@ -276,11 +276,18 @@ func (d *Driver) waitsFor(runID string) bool {
 func (d *Driver) ExpireOwner(_ context.Context, owner string) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	n := 0
+	n, now := 0, d.clock.Now()
+	for i := range d.outbox {
+		d.outbox[i].claimed = now // the owner may have been sending it
+	}
 	for _, s := range d.runs {
-		if s.owner == owner && !s.run.Finished() {
-			s.owner, s.expires, s.dueAt = "", time.Time{}, d.clock.Now()
+		switch {
+		case s.run.Finished():
+		case s.owner == owner:
+			s.owner, s.expires, s.dueAt = "", time.Time{}, now
 			n++
+		case s.owner == "" && s.run.Status == driver.StatusRunning:
+			s.dueAt = now // or have been about to pick it up
 		}
 	}
 	return n, nil

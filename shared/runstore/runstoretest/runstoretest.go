@@ -248,6 +248,12 @@ func testSuspend(t *testing.T, s *runstore.Store) {
 	require.NoError(t, err)
 	require.Len(t, pending(t, s, run.ID), 1)
 
+	// It may have died while it was sending their wake-ups.
+	require.Empty(t, pending(t, s, run.ID), "claimed")
+	_, err = s.ExpireOwner(ctx, "next-"+run.ID)
+	require.NoError(t, err)
+	require.Len(t, pending(t, s, run.ID), 1)
+
 	// A timer in the future is not due, until somebody wants to stop the run.
 	g, err = s.Acquire(ctx, run.TenantID, run.ID, "third")
 	require.NoError(t, err)

@@ -84,7 +84,7 @@ func (b *inProcess) consume(ctx context.Context, queue string, handle cloudrunti
 	if err != nil {
 		return err
 	}
-	const workers = 4
+	const workers = 16 // a run mostly waits for others
 	for range workers {
 		b.work.Go(func() {
 			for ctx.Err() == nil {

@@ -21,6 +21,10 @@ import (
 	"github.com/millrace/millrace/shared/ids"
 )
 
+// localLeaseTTL is how long a killed function's runs wait at most before others
+// go on with them.
+const localLeaseTTL = 5 * time.Second
+
 // emulated is the deployable binaries on an emulated Lambda.
 type emulated struct {
 	http.Handler
@@ -110,14 +114,15 @@ func functionSettings(cfg config.Config) map[string]string {
 		"DATABASE_URL": cfg.Data.DatabaseURL, "REDIS_URL": cfg.Data.RedisURL, "BLOB_URL": cfg.Data.BlobURL,
 		"SECRET_KEY": cfg.Security.SecretKey, "MILLRACE_QUEUE_URL": cfg.Data.QueueURL,
 		"CONSOLE_API_URL": cfg.URLs.ConsoleAPI, "SERVICE_API_URL": cfg.URLs.ServiceAPI, "FILES_URL": cfg.URLs.Files,
-		"LOG_LEVEL": cfg.Observe.LogLevel,
+		"LOG_LEVEL":          cfg.Observe.LogLevel,
+		"MILLRACE_LEASE_TTL": min(cfg.Run.LeaseTTL, localLeaseTTL).String(),
 	}
 }
 
 // functionEnv gives a function the settings that its template names, and what
 // every function of a laptop may do: call what runs beside it.
 func functionEnv(f lambdaemu.Function, settings map[string]string) map[string]string {
-	env := map[string]string{"MILLRACE_EGRESS_ALLOW_PRIVATE": "true", "MILLRACE_LEASE_TTL": "5s"}
+	env := map[string]string{"MILLRACE_EGRESS_ALLOW_PRIVATE": "true", "MILLRACE_LEASE_TTL": settings["MILLRACE_LEASE_TTL"]}
 	for name, v := range f.Env {
 		env[name] = v
 		if own, ok := settings[name]; ok {

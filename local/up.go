@@ -73,6 +73,9 @@ func up(ctx context.Context, o options, cfg config.Config, out io.Writer) (err e
 
 	var stack closers
 	defer func() {
+		if ctx.Err() != nil && front.handler.Load() == nil {
+			err = nil // stopped while starting: what was under way says so in its own way
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), 2*drainTime)
 		defer cancel()
 		err = errors.Join(err, stack.close(ctx))

@@ -132,7 +132,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return // the client went away
 	}
 	req := &request{Request: r, raw: raw}
-	req.path, req.query, _ = strings.Cut(r.RequestURI, "?")
+	req.path, req.query = r.URL.EscapedPath(), r.URL.RawQuery
 	if req.path == "/__calls" {
 		s.serveCalls(w, r)
 		return

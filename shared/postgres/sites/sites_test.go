@@ -24,8 +24,8 @@ func TestHasSite(t *testing.T) {
 		_, err := pool.Exec(t.Context(), `INSERT INTO apps (id, tenant_id, name, mode, enable_site, enable_api) VALUES ($1, $2, 'a', 'workflow', $3, true)`,
 			app, ids.Random(), enabled)
 		require.NoError(t, err)
-		_, err = pool.Exec(t.Context(), `INSERT INTO sites (id, app_id, title, default_language, customize_token_strategy, code)
-			VALUES ($1, $2, 't', 'en-US', 'not_allow', $3)`, ids.Random(), app, code)
+		_, err = pool.Exec(t.Context(), `INSERT INTO sites (id, app_id, title, default_language, customize_token_strategy, code, custom_disclaimer)
+			VALUES ($1, $2, 't', 'en-US', 'not_allow', $3, '')`, ids.Random(), app, code)
 		require.NoError(t, err)
 	}
 	add("open", true)

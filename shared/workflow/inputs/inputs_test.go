@@ -77,7 +77,7 @@ func TestSchemas(t *testing.T) {
 		`{"name":"x"}`:                         "",
 		`{"name":"x","age":null}`:              "",
 		`{}`:                                   "'name' is a required property",
-		`{"name":"x","age":"old"}`:             "'old' is not of type 'null', 'number'",
+		`{"name":"x","age":"old"}`:             "'old' is not of type 'number', 'null'",
 		`{"name":"x","age":0.5}`:               "0.5 is less than the minimum of 1",
 		`{"name":"y"}`:                         "'y' is not one of ['x', 'toolong']",
 		`{"name":"toolong"}`:                   "'toolong' is too long",

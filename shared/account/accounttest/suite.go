@@ -14,7 +14,8 @@ import (
 	"github.com/millrace/millrace/shared/ids"
 )
 
-// Run runs the suite. open returns an empty store.
+// Run runs the suite. open returns a store that was empty before the suite; all
+// tests may share it.
 func Run(t *testing.T, open func(t *testing.T) account.Store) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, account.Store){

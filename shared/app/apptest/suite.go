@@ -15,8 +15,8 @@ import (
 	"github.com/millrace/millrace/shared/ids"
 )
 
-// Run runs the suite. open returns an empty store; newTenant makes a workspace
-// in it and returns its id.
+// Run runs the suite. open returns a store, which may be shared: every test
+// works in workspaces of its own, made by newTenant.
 func Run(t *testing.T, open func(t *testing.T) (app.Store, func(t *testing.T) string)) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, *bench){

@@ -18,11 +18,9 @@ import (
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	accounttest.Run(t, func(t *testing.T) account.Store {
-		url := pgtest.Template(t, "migrated", func(ctx context.Context, url string) error { return migrations.Run(ctx, url, nil) })
-		pool, err := postgres.Open(t.Context(), url, nil)
-		require.NoError(t, err)
-		t.Cleanup(pool.Close)
-		return accounts.New(pool)
-	})
+	url := pgtest.Template(t, "migrated", func(ctx context.Context, url string) error { return migrations.Run(ctx, url, nil) })
+	pool, err := postgres.Open(t.Context(), url, &postgres.Options{MaxConns: 8})
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	accounttest.Run(t, func(*testing.T) account.Store { return accounts.New(pool) })
 }

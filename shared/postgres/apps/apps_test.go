@@ -19,11 +19,12 @@ import (
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	apptest.Run(t, func(t *testing.T) (app.Store, func(*testing.T) string) {
-		url := pgtest.Template(t, "migrated", func(ctx context.Context, url string) error { return migrations.Run(ctx, url, nil) })
-		pool, err := postgres.Open(t.Context(), url, nil)
-		require.NoError(t, err)
-		t.Cleanup(pool.Close)
+	url := pgtest.Template(t, "migrated", func(ctx context.Context, url string) error { return migrations.Run(ctx, url, nil) })
+	pool, err := postgres.Open(t.Context(), url, &postgres.Options{MaxConns: 8})
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	// One database for all: every test works in workspaces of its own.
+	apptest.Run(t, func(*testing.T) (app.Store, func(*testing.T) string) {
 		return apps.New(pool), func(t *testing.T) string {
 			id := ids.Random()
 			_, err := pool.Exec(t.Context(), `INSERT INTO tenants (id, name) VALUES ($1, 'w')`, id)

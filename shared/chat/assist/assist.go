@@ -46,7 +46,7 @@ const (
 
 const namingPrompt = `Give the conversation that starts with the message below a short title.
 Write the title in the language of the message, without quotes and without a full stop, in at most eight words.
-Answer with a JSON object and nothing else: {"title": "<the title>"}
+Answer with a JSON object that has the title under the key title, and with nothing else.
 
 Message:
 `

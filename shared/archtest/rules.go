@@ -40,8 +40,8 @@ func Rules() []Rule {
 // What is not named may be imported by anybody.
 var importers = []struct{ target, by string }{
 	{"functions/", "functions/"},
-	{"local/", "local/"},
-	{"shared/assemble", "functions/ local/"},
+	{"local/", "local/ bench/"},
+	{"shared/assemble", "shared/assemble functions/ local/"},
 	{"shared/api/", "shared/api/ shared/assemble functions/ local/"},
 	{"shared/postgres/", "shared/postgres/ shared/assemble functions/ local/ bench/"},
 }

@@ -58,12 +58,14 @@ func (v *View) Render(ev *workflow.Event) [][]byte {
 	case workflow.EventTextReplaced:
 		out = append(out, v.replaced(ev.Text.Text))
 	case workflow.EventReasoning:
-		out = append(out, v.data("reasoning_chunk", value.Obj(
+		o := v.envelope("reasoning_chunk")
+		o.Set("data", value.Obj(
 			"message_id", orNil(v.MessageID),
 			"reasoning", ev.Reasoning.Text,
 			"node_id", ev.Reasoning.NodeID,
 			"is_final", ev.Reasoning.Final,
-		)))
+		))
+		out = append(out, o)
 	case workflow.EventRunFinished:
 		out = v.finished(ev)
 	}

@@ -81,3 +81,48 @@ func TestStreamFraming(t *testing.T) {
 	require.Equal(t, "event: ping\n\nid: 3\ndata: {\"a\":1}\n\ndata: {}\n\n", w.Body.String())
 	require.True(t, w.Flushed)
 }
+
+func TestChatEvents(t *testing.T) {
+	t.Parallel()
+	node := &workflow.NodeEvent{ExecutionID: "e", NodeID: "llm", NodeType: "llm", Title: "llm", Index: 2, StartedAt: at, Status: "succeeded", Outputs: value.Obj("text", "hi")}
+	require.Equal(t, []string{`{"event":"message","conversation_id":"c","message_id":"m","created_at":1700000000,"task_id":"t","id":"m","answer":"hi","from_variable_selector":["llm","text"]}`},
+		texts(view(true).Render(&workflow.Event{Type: workflow.EventText, Text: &workflow.TextPiece{Selector: workflow.Selector{"llm", "text"}, Text: "hi"}})))
+	require.Equal(t, []string{`{"event":"node_started","conversation_id":"c","message_id":"m","created_at":1700000000,"task_id":"t","workflow_run_id":"r","data":{"id":"e","node_id":"llm","node_type":"llm","title":"llm","index":1,"predecessor_node_id":null,"inputs":null,"inputs_truncated":false,"created_at":1700000000,"extras":{},"iteration_id":null,"loop_id":null,"agent_strategy":null}}`},
+		texts(view(true).Render(&workflow.Event{Type: workflow.EventNodeStarted, At: at, Node: node})))
+	simple := view(true)
+	simple.Simple = true
+	require.Equal(t, []string{`{"event":"node_finished","conversation_id":"c","message_id":"m","created_at":1700000000,"task_id":"t","workflow_run_id":"r","data":{"id":"e","node_id":"llm","node_type":"llm","title":"llm","index":1,"predecessor_node_id":null,"inputs":null,"process_data":null,"outputs":null,"status":"succeeded","error":null,"elapsed_time":0.0,"execution_metadata":null,"created_at":1700000000,"finished_at":1700000000,"files":[],"iteration_id":null,"loop_id":null}}`},
+		texts(simple.Render(&workflow.Event{Type: workflow.EventNodeFinished, At: at, Node: node})))
+	require.Equal(t, []string{`{"event":"reasoning_chunk","conversation_id":"c","message_id":"m","created_at":1700000000,"task_id":"t","data":{"message_id":"m","reasoning":"hm","node_id":"llm","is_final":false}}`},
+		texts(view(true).Render(&workflow.Event{Type: workflow.EventReasoning, Reasoning: &workflow.Reasoning{NodeID: "llm", Text: "hm"}})))
+}
+
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	got := texts(view(false).Render(&workflow.Event{Type: workflow.EventNodeRetry, At: at, Node: &workflow.NodeEvent{
+		ExecutionID: "e", NodeID: "h", NodeType: "http-request", Title: "h", StartedAt: at, Status: "retry", Attempt: 0, Error: "no", Metadata: value.Obj("a", int64(1)),
+	}}))
+	require.Equal(t, []string{`{"event":"node_retry","workflow_run_id":"r","task_id":"t","data":{"id":"e","node_id":"h","node_type":"http-request","title":"h","index":1,"predecessor_node_id":null,"inputs":{},"inputs_truncated":false,"process_data":{},"process_data_truncated":false,"outputs":{},"outputs_truncated":false,"status":"retry","error":"no","elapsed_time":0.0,"execution_metadata":{"a":1},"created_at":1700000000,"finished_at":1700000000,"files":[],"iteration_id":null,"loop_id":null,"retry_index":1}}`}, got)
+}
+
+func TestBlockingBodies(t *testing.T) {
+	t.Parallel()
+	end := &workflow.Event{Type: workflow.EventRunFinished, At: at.Add(time.Second), Finished: &workflow.RunFinished{
+		Status: workflow.StatusFailed, Error: "no", StartedAt: at, Elapsed: 1.5, Tokens: 3, Steps: 2, Answer: "a",
+	}}
+	raw, err := value.Encode(view(false).BlockingWorkflow(end))
+	require.NoError(t, err)
+	require.Equal(t, `{"task_id":"t","workflow_run_id":"r","data":{"id":"r","workflow_id":"w","status":"failed","outputs":{},"error":"no","elapsed_time":1.5,"total_tokens":3,"total_steps":2,"created_at":1700000000,"finished_at":1700000001}}`, string(raw))
+	chat := view(true).BlockingChat(end, "advanced-chat")
+	require.Equal(t, []string{"event", "task_id", "id", "message_id", "conversation_id", "mode", "answer", "metadata", "created_at"}, chat.Keys())
+}
+
+func TestStillborn(t *testing.T) {
+	t.Parallel()
+	v := view(false)
+	v.TaskID = v.RunID
+	require.Equal(t, []string{
+		`{"event":"workflow_started","task_id":"r","workflow_run_id":"r","data":{"id":"r","workflow_id":"w","inputs":{},"created_at":1700000000,"reason":"initial"}}`,
+		`{"event":"workflow_finished","task_id":"r","workflow_run_id":"r","data":{"id":"r","workflow_id":"w","status":"failed","outputs":null,"error":"a is required","elapsed_time":0.0,"total_tokens":0,"total_steps":0,"created_by":{},"created_at":1700000000,"finished_at":1700000000,"exceptions_count":1,"files":[]}}`,
+	}, texts(v.Stillborn(nil, "a is required", at)))
+}

@@ -137,31 +137,49 @@ func coldStart(ctx context.Context, dir string) error {
 		if err != nil {
 			return err
 		}
-		var times []time.Duration
-		for range 5 {
-			for _, i := range emu.Instances(f.Folder) {
-				emu.Kill(i.ID)
-			}
-			if err := eventually(5*time.Second, func() bool { return len(emu.Instances(f.Folder)) == 0 }); err != nil {
+		first, err := firstAnswer(ctx, emu, f.Folder, event)
+		if err != nil {
+			return err
+		}
+		note := ""
+		if row.Kind == catalogue.Direct {
+			// The sample starts an interpreter besides the function, whose time is its
+			// own: what is compared is the answer to an empty request.
+			note = fmt.Sprintf("  (%s with the interpreter's start and the sample's code)", ms(first))
+			if first, err = firstAnswer(ctx, emu, f.Folder, []byte("{}")); err != nil {
 				return err
 			}
-			start := time.Now()
-			_, err := emu.Invoke(ctx, f.Folder, event)
-			var failed *lambdaemu.FunctionError
-			if err != nil && !errors.As(err, &failed) {
-				return err
-			}
-			times = append(times, time.Since(start))
 		}
 		size, zipped, err := sizes(filepath.Join(bin, f.Folder))
 		if err != nil {
 			return err
 		}
-		p50 := percentile(times, 50)
-		fmt.Printf("    %-18s %9s  %5.1f MB  %5.1f MB zipped  %s\n", f.Folder, ms(p50), size, zipped,
-			verdict(p50 < 30*time.Millisecond && zipped < 15, "under 30 ms and 15 MB"))
+		fmt.Printf("    %-18s %9s  %5.1f MB  %5.1f MB zipped  %s%s\n", f.Folder, ms(first), size, zipped,
+			verdict(first < 30*time.Millisecond && zipped < 15, "under 30 ms and 15 MB"), note)
 	}
 	return nil
+}
+
+// firstAnswer is the median of the time from spawning an instance to its answer;
+// a failure is an answer.
+func firstAnswer(ctx context.Context, emu *lambdaemu.Emulator, function string, event []byte) (time.Duration, error) {
+	var times []time.Duration
+	for range 5 {
+		for _, i := range emu.Instances(function) {
+			emu.Kill(i.ID)
+		}
+		if err := eventually(5*time.Second, func() bool { return len(emu.Instances(function)) == 0 }); err != nil {
+			return 0, err
+		}
+		start := time.Now()
+		_, err := emu.Invoke(ctx, function, event)
+		var failed *lambdaemu.FunctionError
+		if err != nil && !errors.As(err, &failed) {
+			return 0, err
+		}
+		times = append(times, time.Since(start))
+	}
+	return percentile(times, 50), nil
 }
 
 func coldEnv(f lambdaemu.Function, dir string) map[string]string {

@@ -239,7 +239,7 @@ func (w *world) do(key, method, path, body string, headers ...string) reply {
 	}
 	res, err := w.server.Client().Do(r)
 	require.NoError(w.t, err)
-	defer res.Body.Close()
+	defer res.Body.Close() //nolint:errcheck // it was read
 	raw, err := io.ReadAll(res.Body)
 	require.NoError(w.t, err)
 	return reply{res.StatusCode, string(raw), res.Header}

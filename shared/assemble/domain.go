@@ -10,6 +10,7 @@ import (
 	"github.com/millrace/millrace/shared/account"
 	"github.com/millrace/millrace/shared/account/ephemeral"
 	"github.com/millrace/millrace/shared/app"
+	"github.com/millrace/millrace/shared/app/redisbus"
 	"github.com/millrace/millrace/shared/errs"
 	"github.com/millrace/millrace/shared/llm"
 	"github.com/millrace/millrace/shared/postgres/accounts"
@@ -103,13 +104,34 @@ func appService(p *Platform) (*app.Service, error) {
 		if err != nil {
 			return nil, err
 		}
-		return app.New(apps.New(pool), box, pending, &app.Options{
+		rdb, err := p.Redis()
+		if err != nil {
+			return nil, err
+		}
+		var bus app.Bus
+		if rdb != nil {
+			bus = redisbus.New(rdb)
+		}
+		s := app.New(apps.New(pool), box, pending, &app.Options{
 			Clock: p.Clock, KeyTTL: p.Config.Security.AppKeyCache, EncryptDatasetIDs: p.Config.Security.EncryptDatasetIDs,
 			Fetch: fetch(p.Egress()), DefaultLLM: defaultLLM(p),
 			HasPlugin: func(_ context.Context, _, pluginID string) bool {
 				return strings.HasPrefix(openaicompat.ID, pluginID+"/")
 			},
-		}), nil
+			Bus: bus,
+		})
+		if bus != nil {
+			// Keys and apps that others change are forgotten here at once, not when
+			// they expire.
+			ctx, cancel := context.WithCancel(context.Background())
+			p.OnClose(func(context.Context) error { cancel(); return nil })
+			go func() {
+				if err := s.Listen(ctx); err != nil && ctx.Err() == nil {
+					p.Logger.Warn("changes of other processes are seen late", "error", err)
+				}
+			}()
+		}
+		return s, nil
 	})
 }
 

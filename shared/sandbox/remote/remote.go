@@ -195,12 +195,20 @@ func result(rep *reply, req *driver.Request) (*driver.Response, error) {
 
 // The programs carry their inputs as base64, so no input can end a string.
 
+// pythonProgram calls main ten lines below the code's end, in the contract's
+// words: both are part of tracebacks that users see.
 func pythonProgram(req *driver.Request) string {
 	return req.Code + `
 
 import base64 as _base64, json as _json
-_inputs = _json.loads(_base64.b64decode("` + base64.StdEncoding.EncodeToString(req.Inputs) + `").decode("utf-8"))
-print("` + mark + `" + _json.dumps(main(**_inputs), indent=4) + "` + mark + `")
+inputs_obj = _json.loads(_base64.b64decode("` + base64.StdEncoding.EncodeToString(req.Inputs) + `").decode("utf-8"))
+
+
+
+
+
+output_obj = main(**inputs_obj)
+print("` + mark + `" + _json.dumps(output_obj, indent=4) + "` + mark + `")
 `
 }
 

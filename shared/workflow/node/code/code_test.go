@@ -170,13 +170,15 @@ func TestPython(t *testing.T) {
 	var f *workflow.Failure
 	require.ErrorAs(t, err, &f)
 	require.Equal(t, "CodeExecutionError", f.Type)
-	require.Equal(t, strings.TrimSpace(`
-Traceback (most recent call last):
-  File "<code>", line 4, in main
+	require.Equal(t, `Traceback (most recent call last):
+  File "/var/sandbox/main.py", line 14, in <module>
+    output_obj = main(**inputs_obj)
+  File "/var/sandbox/main.py", line 4, in main
     helper()
-  File "<code>", line 2, in helper
+  File "/var/sandbox/main.py", line 2, in helper
     raise ValueError('boom')
-ValueError: boom`), strings.TrimSpace(regexp.MustCompile(`(?m)^ +[~^]+\n`).ReplaceAllString(f.Message, "")))
+ValueError: boom
+`, regexp.MustCompile(`(?m)^ +[~^]+\n`).ReplaceAllString(f.Message, ""))
 }
 
 func TestJavaScript(t *testing.T) {

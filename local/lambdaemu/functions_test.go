@@ -18,6 +18,7 @@ import (
 	"gocloud.dev/pubsub"
 	"gocloud.dev/pubsub/mempubsub"
 
+	"github.com/millrace/millrace/local/embedded"
 	"github.com/millrace/millrace/local/embedded/pgtest"
 	"github.com/millrace/millrace/shared/catalogue"
 	"github.com/millrace/millrace/shared/config"
@@ -41,7 +42,12 @@ func TestEveryFunctionAnswersItsSample(t *testing.T) {
 	for k, v := range config.Environ() {
 		env = append(env, k+"="+v)
 	}
-	require.NoError(t, Builder{Root: root, Dir: bin, Env: env}.Build(t.Context(), tpl.Functions))
+	require.NoError(t, os.MkdirAll(bin, 0o755))
+	unlock, err := embedded.Lock(t.Context(), filepath.Join(bin, ".lock")) // other tests use the folder too
+	require.NoError(t, err)
+	err = Builder{Root: root, Dir: bin, Env: env}.Build(t.Context(), tpl.Functions)
+	unlock()
+	require.NoError(t, err)
 
 	// What the cloud would give is replaced, everything else is the template's.
 	own := map[string]string{

@@ -259,8 +259,11 @@ func (p *pool) guard(inst *instance, inv *invocation) {
 		case <-inv.done:
 			return
 		case <-inst.exited:
-			// gone has answered if the process had taken the event.
-			if !inv.taken() {
+			// gone has answered if it saw that the process had taken the event. When the
+			// event was handed to a process that was dead already, it has not.
+			if inv.taken() {
+				inv.respond(answer{err: &FunctionError{"Runtime.ExitError", "the function's process ended"}})
+			} else {
 				inv.respond(answer{err: errNotTaken})
 			}
 			inv.end()

@@ -1,11 +1,14 @@
 package lambdaemu
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/shared/clock"
 )
 
 func TestReadTemplate(t *testing.T) {
@@ -67,5 +70,26 @@ func TestSchedules(t *testing.T) {
 	for _, expr := range []string{"rate(0 minutes)", "rate(1 week)", "cron(0 3 * *)", "cron(61 * * * ? *)", "every day", "rate(1 minute"} {
 		_, err := parseSchedule(expr)
 		require.Error(t, err, expr)
+	}
+}
+
+// An event can be handed to a process that has died a moment ago: whoever waits
+// for its answer must hear of it.
+func TestEventForADeadProcessIsAnswered(t *testing.T) {
+	t.Parallel()
+	p := &pool{e: &Emulator{opts: Options{}.withDefaults()}}
+	for range 20 { // both orders in which the two can be noticed
+		inst := &instance{p: p, exited: make(chan struct{})}
+		inst.gone(errors.New("signal: killed"))
+		inv := &invocation{begun: make(chan struct{}), answer: make(chan answer, 1), done: make(chan struct{})}
+		inv.deadline = clock.System{}.Now().Add(time.Minute)
+		close(inv.begun)
+		p.guard(inst, inv)
+		select {
+		case a := <-inv.answer:
+			require.ErrorContains(t, a.err, "Runtime.ExitError")
+		default:
+			require.FailNow(t, "no answer")
+		}
 	}
 }

@@ -4,8 +4,9 @@ package e2e
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -15,13 +16,6 @@ import (
 
 	"github.com/millrace/millrace/shared/clock"
 )
-
-// victim is what a test kills, in one mode.
-type victim struct {
-	s *server
-	// strike kills and sees to it that the platform is there again.
-	strike func()
-}
 
 // inProcess kills the one process and starts it again on the same data.
 func inProcess(t *testing.T, w *world) (*server, func()) {
@@ -40,6 +34,7 @@ var runners = []string{"workflow-run", "chat-messages", "run-workflow"}
 // all that hold runs.
 func onLambda(t *testing.T, w *world) (*server, func()) {
 	s := newServerOn(t, w, "--lambda")
+	require.NoError(t, os.Symlink(functions(t), filepath.Join(s.data, "functions")))
 	return s, func() {
 		for pid, name := range descendants(s.pid()) {
 			if contains(runners, name) {
@@ -81,7 +76,7 @@ func newField(t *testing.T, mode int) *field {
 	f.s.start()
 	f.s.ready(modes[mode].start)
 	f.apps = w.setUp(t, f.s)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	f.ctx = ctx
 	return f
@@ -130,7 +125,7 @@ func (f *field) settle() {
 	waited := clock.Since(clock.System{}, start)
 	for _, r := range f.rides {
 		if r.err != nil {
-			t.Log(show(r.events))
+			t.Logf("%v\n%s\n%s", r.err, f.stored(r.runID), show(r.events))
 		}
 		f.verify(t, r)
 		segments += r.segments
@@ -234,5 +229,3 @@ func TestKillAtRandom(t *testing.T) {
 		})
 	}
 }
-
-var _ = fmt.Sprint

@@ -28,6 +28,7 @@ type server struct {
 	args []string
 	env  []string
 	base string
+	data string
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -42,14 +43,15 @@ func newServer(t *testing.T, command string, args, env []string) *server {
 	data := dataFolder(t)
 	addr := freeAddress(t)
 	s := &server{
-		t: t, base: "http://" + addr,
+		t: t, base: "http://" + addr, data: data,
 		args: append([]string{command, "--listen", addr, "--data", data}, args...),
 		env:  append(cleanEnvironment(), env...),
 	}
 	t.Cleanup(func() {
+		early := s.ended()
 		s.kill()
 		if t.Failed() {
-			t.Logf("output of the server:\n%s", tail(s.output(), 12000))
+			t.Logf("the server ended by itself: %t (%v); its output:\n%s", early, s.exit(), tail(s.output(), 12000))
 		}
 	})
 	return s
@@ -148,6 +150,21 @@ func (s *server) health() int {
 	}
 	defer res.Body.Close()
 	return res.StatusCode
+}
+
+// ended reports whether the process is gone.
+func (s *server) ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done == nil {
+		return true
+	}
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func (s *server) exit() error {

@@ -279,3 +279,18 @@ func show(events []apiclient.Event) string {
 	}
 	return b.String()
 }
+
+// stored tells how a run looks in the database, for a failure's log.
+func (w *world) stored(runID string) string {
+	var row string
+	err := w.pool.QueryRow(context.Background(), `SELECT row_to_json(r)::text FROM (
+SELECT id, status, last_seq, lease_owner, lease_token, lease_expires_at, due_at, now() AS now,
+ (SELECT json_agg(json_build_array(o.created_at, o.claimed_until)) FROM millrace_outbox o WHERE o.run_id = m.id) AS outbox,
+ (SELECT json_agg(json_build_array(q.queue, q.attempts, q.visible_at, q.dead_at)) FROM millrace_queue_messages q
+  WHERE convert_from(q.body, 'UTF8') LIKE '%' || m.id::text || '%') AS messages
+FROM millrace_runs m WHERE id::text = $1) r`, runID).Scan(&row)
+	if err != nil {
+		return err.Error()
+	}
+	return row
+}

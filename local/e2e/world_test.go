@@ -19,7 +19,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/local/apiclient"
+	"github.com/millrace/millrace/local/embedded"
 	"github.com/millrace/millrace/local/embedded/pgtest"
+	"github.com/millrace/millrace/local/lambdaemu"
 	"github.com/millrace/millrace/shared/clock"
 	"github.com/millrace/millrace/shared/mockecho"
 	"github.com/millrace/millrace/shared/mockmodel"
@@ -61,6 +63,26 @@ func build(t testing.TB) string {
 	})
 	require.NoError(t, program.err, "build the command")
 	return program.path
+}
+
+// functions builds the function binaries into a folder that stays, so that the
+// next run links only what has changed, and returns it.
+func functions(t testing.TB) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	require.NoError(t, err)
+	dir := filepath.Join(cache, "millrace", "test-functions")
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	unlock, err := embedded.Lock(t.Context(), filepath.Join(dir, ".lock"))
+	require.NoError(t, err)
+	defer unlock()
+	root := filepath.Join("..", "..")
+	template, err := lambdaemu.ReadTemplate(filepath.Join(root, "infra", "template.yaml"), nil)
+	require.NoError(t, err)
+	start := clock.System{}.Now()
+	require.NoError(t, lambdaemu.Builder{Root: root, Dir: dir, Env: cleanEnvironment()}.Build(t.Context(), template.Functions))
+	t.Logf("functions built in %s", clock.Since(clock.System{}, start).Round(time.Millisecond))
+	return dir
 }
 
 // world is everything that outlives a killed process.

@@ -132,6 +132,7 @@ func (f *field) settle() {
 		restarts += r.restarts
 	}
 	out := f.verifyAll(t, f.apps, f.rides)
+	f.s.quit()
 	t.Logf("%d kills hit %d running runs; %d runs, all succeeded (%d of them started but unknown to their client); %d streams; "+
 		"%d effects, %d calls started again; %d texts announced as starting again; the last run ended %s after the last kill",
 		f.kills, f.hits, out.runs, out.unheard, segments, out.effects, out.again, restarts, waited.Round(time.Millisecond))

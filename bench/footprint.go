@@ -118,6 +118,9 @@ func coldStart(ctx context.Context, dir string) error {
 	if err := (lambdaemu.Builder{Root: ".", Dir: bin, Env: env}).Build(ctx, template.Functions); err != nil {
 		return err
 	}
+	for i := range template.Functions {
+		template.Functions[i].Queues = nil // messages are given by hand
+	}
 	// No database is reachable: what is measured is the process, its settings and
 	// its first answer, not the network behind it.
 	emu, err := lambdaemu.New(ctx, lambdaemu.Options{

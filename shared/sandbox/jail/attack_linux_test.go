@@ -100,7 +100,6 @@ def tries(secret, dir, parent):
         'shadow': lambda: open('/etc/shadow').read(),
         'secret': lambda: open(secret).read(),
         'list': lambda: os.listdir(dir),
-        'root': lambda: os.listdir('/root') if os.path.isdir('/root/.ssh') else open('/root/.profile').read(),
         'environ of the parent': lambda: open('/proc/%d/environ' % parent).read(),
         'memory of the parent': lambda: open('/proc/%d/mem' % parent, 'rb').read(1),
         'environ of pid 1': lambda: open('/proc/1/environ').read(),

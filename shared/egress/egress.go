@@ -9,7 +9,7 @@
 // run engine and its journal.
 //
 // START HERE: NewClient. Per request settings travel in the context, see
-// WithTimeouts.
+// WithTimeouts; headerorder.go is what a context with WithHeaderOrder gets.
 package egress
 
 import (
@@ -114,7 +114,7 @@ func NewClient(o Options) *http.Client {
 		// The user's own choice for hosts with certificates that nobody can check.
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: o.InsecureSkipVerify}, //nolint:gosec
 	}
-	var rt http.RoundTripper = transport
+	var rt http.RoundTripper = byOrder{plain: transport, watched: watch(transport)}
 	if o.Wrap != nil {
 		rt = o.Wrap(rt)
 	}

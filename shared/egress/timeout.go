@@ -87,6 +87,9 @@ func (r *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	t := timeoutsOf(req.Context(), r.opts.Timeouts)
 	ctx, cancel := context.WithCancelCause(req.Context())
+	if order, ok := ctx.Value(orderKey{}).(*HeaderOrder); ok {
+		ctx = order.traced(ctx)
+	}
 	dog := newWatchdog(r.opts.Clock, t.Connect+t.Write+t.Read, t.Read, func() { cancel(ErrReadTimeout) })
 	resp, err := r.next.RoundTrip(req.WithContext(ctx))
 	if err != nil {

@@ -151,6 +151,7 @@ func (n *node) send(ctx context.Context, x *workflow.Execution, r *request) (*an
 		client = n.opts.Insecure
 	}
 	ctx = egress.WithTimeouts(ctx, n.timeouts())
+	ctx, order := egress.WithHeaderOrder(ctx)
 	if r.auth != nil {
 		ctx = egress.WithPrivateHeaders(ctx, r.auth.key)
 	}
@@ -171,7 +172,7 @@ func (n *node) send(ctx context.Context, x *workflow.Execution, r *request) (*an
 		return nil, err
 	}
 	defer resp.Body.Close()
-	return n.read(resp)
+	return n.read(resp, order.Names())
 }
 
 // timeouts are the node's own, within what is allowed.

@@ -37,8 +37,8 @@ type answer struct {
 // sniffed is how much of a body may decide what it is.
 const sniffed = 1024
 
-func (n *node) read(resp *http.Response) (*answer, error) {
-	a := &answer{status: resp.StatusCode, headers: headers(resp.Header)}
+func (n *node) read(resp *http.Response, order []string) (*answer, error) {
+	a := &answer{status: resp.StatusCode, headers: headers(resp.Header, order)}
 	body, err := decoded(resp)
 	if err != nil {
 		return nil, err
@@ -89,13 +89,25 @@ func guessMIME(name string, req *http.Request) string {
 	return "application/octet-stream"
 }
 
-// headers as outputs have them: lower case, values of one name joined.
-func headers(h http.Header) *value.Object {
+// headers as outputs have them: lower case, values of one name joined. They
+// keep the order in which the server sent them; those whose place is unknown
+// follow sorted.
+func headers(h http.Header, order []string) *value.Object {
 	names := make([]string, 0, len(h))
-	for name := range h {
-		names = append(names, name)
+	known := make(map[string]bool, len(order))
+	for _, name := range order {
+		if _, ok := h[name]; ok && !known[name] {
+			known[name] = true
+			names = append(names, name)
+		}
 	}
-	sort.Strings(names)
+	sent := len(names)
+	for name := range h {
+		if !known[name] {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names[sent:])
 	out := value.NewObject(len(names))
 	for _, name := range names {
 		out.Set(strings.ToLower(name), strings.Join(h[name], ", "))

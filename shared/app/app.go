@@ -243,7 +243,8 @@ type Store interface {
 
 	// Tokens lists keys, oldest first; an empty appID means those of the workspace.
 	Tokens(ctx context.Context, tenantID, kind, appID string) ([]Token, error)
-	// AddToken stores a key unless there are limit already. Codes: Conflict.
+	// AddToken stores a key unless there are limit already. Codes: Conflict,
+	// NotFound (the app is not the tenant's).
 	AddToken(ctx context.Context, t Token, limit int) error
 	// DeleteToken removes a key and returns it. Codes: NotFound.
 	DeleteToken(ctx context.Context, tenantID, kind, appID, id string) (Token, error)
@@ -251,7 +252,7 @@ type Store interface {
 	// minute. Codes: NotFound.
 	Access(ctx context.Context, kind, token string, now time.Time) (Access, error)
 	// EndUser returns the end user of an app with this type and session, and makes
-	// it when there is none.
+	// it when there is none. Codes: NotFound (the app is not the tenant's).
 	EndUser(ctx context.Context, u EndUser) (EndUser, error)
 	// EndUserByID returns an end user of an app. Codes: NotFound.
 	EndUserByID(ctx context.Context, tenantID, appID, id string) (EndUser, error)

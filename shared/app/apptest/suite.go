@@ -355,13 +355,18 @@ func testTenants(t *testing.T, b *bench) {
 	stolen := a
 	stolen.TenantID = b.other
 	name := "x"
+	foreign := b.token(a.ID, app.TokenApp)
+	foreign.TenantID = b.other
 	for what, err := range map[string]error{
-		"App":            second(b.App(ctx, b.other, a.ID)),
-		"UpdateApp":      b.UpdateApp(ctx, stolen),
-		"DeleteApp":      b.DeleteApp(ctx, b.other, a.ID),
-		"Site":           second(b.Site(ctx, b.other, a.ID)),
-		"SaveSite":       b.SaveSite(ctx, b.other, app.Site{AppID: a.ID}),
-		"ModelConfig":    second(b.ModelConfig(ctx, b.other, a.ID)),
+		"App":         second(b.App(ctx, b.other, a.ID)),
+		"UpdateApp":   b.UpdateApp(ctx, stolen),
+		"DeleteApp":   b.DeleteApp(ctx, b.other, a.ID),
+		"Site":        second(b.Site(ctx, b.other, a.ID)),
+		"SaveSite":    b.SaveSite(ctx, b.other, app.Site{AppID: a.ID}),
+		"ModelConfig": second(b.ModelConfig(ctx, b.other, a.ID)),
+		"AddToken":    b.AddToken(ctx, foreign, 10),
+		"EndUser": second(b.EndUser(ctx, app.EndUser{ID: ids.Random(), TenantID: b.other, AppID: a.ID, Type: app.EndUserService,
+			SessionID: "u", CreatedAt: at(0), UpdatedAt: at(0)})),
 		"DeleteToken":    second(b.DeleteToken(ctx, b.other, app.TokenApp, a.ID, k.ID)),
 		"Draft":          second(b.Draft(ctx, b.other, a.ID)),
 		"Publish":        second(b.Publish(ctx, app.Workflow{ID: ids.Random(), TenantID: b.other, AppID: a.ID, Version: "v", CreatedBy: b.account})),

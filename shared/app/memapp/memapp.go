@@ -200,6 +200,9 @@ func (s *Store) Tokens(_ context.Context, tenantID, kind, appID string) ([]app.T
 func (s *Store) AddToken(_ context.Context, t app.Token, limit int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if t.AppID != "" && s.find(t.TenantID, t.AppID) < 0 {
+		return missing("App")
+	}
 	if len(s.list(t.TenantID, t.Type, t.AppID)) >= limit {
 		return errs.Newf(errs.Conflict, "Cannot create more than %d API keys for this resource type", limit)
 	}
@@ -248,6 +251,9 @@ func (s *Store) EndUser(_ context.Context, u app.EndUser) (app.EndUser, error) {
 		if x.TenantID == u.TenantID && x.AppID == u.AppID && x.Type == u.Type && x.SessionID == u.SessionID {
 			return x, nil
 		}
+	}
+	if s.find(u.TenantID, u.AppID) < 0 {
+		return app.EndUser{}, missing("App")
 	}
 	s.users = append(s.users, u)
 	return u, nil

@@ -318,6 +318,12 @@ func (s *Store) Feedback(_ context.Context, scope chat.Scope, messageID string) 
 func (s *Store) SaveFeedback(_ context.Context, scope chat.Scope, f chat.Feedback) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if m, ok := s.messages[f.MessageID]; !ok || m.tenantID != scope.TenantID || m.v.AppID != scope.AppID {
+		return missing()
+	}
+	if have, ok := s.feedbacks[f.ID]; ok && have.v.MessageID != f.MessageID {
+		return missing()
+	}
 	f.AppID = scope.AppID
 	s.feedbacks[f.ID] = &row[chat.Feedback]{scope.TenantID, f}
 	return nil

@@ -42,10 +42,21 @@ func (s *Store) AddToken(ctx context.Context, t app.Token, limit int) error {
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "api_tokens:"+t.TenantID+t.AppID); err != nil {
 			return postgres.Error(err, "")
 		}
+		if t.AppID != "" {
+			var own bool
+			err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM apps WHERE tenant_id = $1 AND id = $2)`, t.TenantID, t.AppID).Scan(&own)
+			if err != nil {
+				return postgres.Error(err, "App")
+			}
+			if !own {
+				return postgres.Error(pgx.ErrNoRows, "App")
+			}
+		}
+		// Old keys of apps carry no tenant; the app was checked above.
 		tag, err := tx.Exec(ctx, `INSERT INTO api_tokens (id, tenant_id, app_id, type, token, created_at)
 			SELECT $1::uuid, $2::uuid, $3::uuid, $4::varchar, $5::varchar, $6::timestamp
-			WHERE (SELECT count(*) FROM api_tokens WHERE tenant_id = $2 AND type = $4
-			       AND app_id IS NOT DISTINCT FROM $3::uuid) < $7::int`,
+			WHERE (SELECT count(*) FROM api_tokens WHERE type = $4
+			       AND (app_id = $3 OR $3 IS NULL AND app_id IS NULL AND tenant_id = $2)) < $7::int`,
 			t.ID, t.TenantID, postgres.Null(t.AppID), t.Type, t.Token, t.CreatedAt.UTC(), limit)
 		if err != nil {
 			return postgres.Error(err, "API key")
@@ -123,10 +134,11 @@ func (s *Store) EndUser(ctx context.Context, u app.EndUser) (app.EndUser, error)
 			return err
 		}
 		have = u
-		_, err := tx.Exec(ctx, `INSERT INTO end_users (id, tenant_id, app_id, type, external_user_id, name, is_anonymous, session_id, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)`,
+		tag, err := tx.Exec(ctx, `INSERT INTO end_users (id, tenant_id, app_id, type, external_user_id, name, is_anonymous, session_id, created_at, updated_at)
+			SELECT $1::uuid, a.tenant_id, a.id, $4::varchar, $5::varchar, $6::varchar, $7::boolean, $8::varchar, $9::timestamp, $9::timestamp
+			FROM apps a WHERE a.tenant_id = $2 AND a.id = $3`,
 			u.ID, u.TenantID, u.AppID, u.Type, postgres.Null(u.ExternalUserID), postgres.Null(u.Name), u.IsAnonymous, u.SessionID, u.CreatedAt.UTC())
-		return postgres.Error(err, "End user")
+		return postgres.Affected(tag, err, "App")
 	})
 	return have, err
 }

@@ -331,8 +331,9 @@ func (st *Store) SaveFeedback(ctx context.Context, s chat.Scope, f chat.Feedback
 	return st.one(ctx, `INSERT INTO message_feedbacks (id, app_id, conversation_id, message_id, rating, content, from_source,
 			from_end_user_id, from_account_id, created_at, updated_at)
 		SELECT $3, apps.id, $4, $5, $6, nullif($7, ''), $8, nullif($9, '')::uuid, nullif($10, '')::uuid, $11, $12
-		FROM apps WHERE apps.id = $2 AND apps.tenant_id = $1
-		ON CONFLICT (id) DO UPDATE SET rating = excluded.rating, content = excluded.content, updated_at = excluded.updated_at`,
+		FROM apps JOIN messages m ON m.id = $5 AND m.app_id = apps.id WHERE apps.id = $2 AND apps.tenant_id = $1
+		ON CONFLICT (id) DO UPDATE SET rating = excluded.rating, content = excluded.content, updated_at = excluded.updated_at
+		WHERE message_feedbacks.app_id = excluded.app_id AND message_feedbacks.message_id = excluded.message_id`,
 		s.TenantID, s.AppID, f.ID, f.ConversationID, f.MessageID, f.Rating, f.Content, f.FromSource, f.FromEndUserID,
 		f.FromAccountID, f.CreatedAt.UTC(), f.UpdatedAt.UTC())
 }

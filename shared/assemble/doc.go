@@ -3,7 +3,9 @@
 // the catalogue from it. It is imported by functions/ and local/ alone.
 //
 // Nothing is decided here but which implementation stands behind a seam. Each
-// function has a constructor of its own, so that a binary links what its
-// function uses and nothing else. START HERE: platform.go, then the constructor
-// of the function in question (functions.go).
+// function has a constructor of its own, and its main package imports the drivers
+// of what the catalogue says it uses (package drivers/...), so that a binary links
+// that and nothing else; links_test.go checks it. Functions that run untrusted
+// code are built by codefn on package process alone. START HERE: platform.go, then
+// the constructor of the function in question.
 package assemble

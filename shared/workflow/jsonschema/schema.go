@@ -17,7 +17,7 @@ const (
 	// maxDepth bounds how deep schemas apply each other, which may be in circles.
 	maxDepth = 256
 	// maxSteps bounds one validation: alternatives of alternatives multiply.
-	maxSteps = 1_000_000
+	maxSteps = 300_000
 )
 
 // errTooMuch is the answer to schemas that go round in circles.

@@ -8,6 +8,9 @@
 // of its own. How runs survive is shared/run's concern; tests that kill at each
 // single commit are shared/postgres/runs'.
 //
+// go test ./local/e2e -v tells how many kill points there were; -kills N asks for
+// more of them, -seed N repeats the moments of an earlier run.
+//
 // START HERE: kill_test.go for what is killed when, verify_test.go for what must
 // hold afterwards, ride_test.go for the client that joins again.
 package e2e

@@ -21,6 +21,7 @@ type ride struct {
 	app  *app
 	in   input
 	when func(*ride) // called after each event, without the lock
+	cut  int         // the client breaks off each stream after so many events; 0 never
 
 	mu       sync.Mutex
 	runID    string
@@ -31,6 +32,8 @@ type ride struct {
 	segments int // streams that brought something
 	restarts int // announcements that text starts again
 	unheard  int // starts that broke before the first event
+	hitAt    int // events seen when a kill was last counted for this run
+	streamed int // events of the current stream
 	finished bool
 	err      error
 	done     chan struct{}
@@ -40,7 +43,7 @@ func newRide(base string, a *app, in input) *ride {
 	return &ride{api: apiclient.New(base, nil), app: a, in: in, done: make(chan struct{})}
 }
 
-// go starts the run and follows it to its end, in the background.
+// start starts the run and follows it to its end, in the background.
 func (r *ride) start(ctx context.Context) {
 	go func() {
 		defer close(r.done)
@@ -51,8 +54,11 @@ func (r *ride) start(ctx context.Context) {
 	}()
 }
 
-// errEnd ends a stream whose run is over.
-var errEnd = errors.New("the run is over")
+// Why the client ends a stream.
+var (
+	errEnd = errors.New("the run is over")
+	errCut = errors.New("the client breaks off")
+)
 
 func (r *ride) follow(ctx context.Context) error {
 	for {
@@ -88,6 +94,7 @@ func (r *ride) follow(ctx context.Context) error {
 func (r *ride) position() (id, last string, events int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.streamed = 0
 	return r.runID, r.last, len(r.events)
 }
 
@@ -123,6 +130,8 @@ func (r *ride) on(ev apiclient.Event) error {
 		r.facts++
 	}
 	over := ev.Name == "workflow_finished"
+	r.streamed++
+	cut := r.cut > 0 && r.streamed >= r.cut && ev.Name != "message_end"
 	if over {
 		r.finished = true
 		r.segments++
@@ -131,17 +140,25 @@ func (r *ride) on(ev apiclient.Event) error {
 	if r.when != nil {
 		r.when(r)
 	}
-	if over {
+	switch {
+	case over:
 		return errEnd
+	case cut:
+		return errCut
 	}
 	return nil
 }
 
-// running reports whether the client knows of the run and not of its end.
-func (r *ride) running() bool {
+// hit counts a kill for this run, if that is a new point: the client knows of
+// the run and not of its end, and has seen it get on since the last time.
+func (r *ride) hit() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.runID != "" && !r.finished
+	if r.runID == "" || r.finished || len(r.events) == r.hitAt {
+		return false
+	}
+	r.hitAt = len(r.events)
+	return true
 }
 
 func (r *ride) counts() (facts, texts int) {

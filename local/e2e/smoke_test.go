@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestUndisturbed runs each app once with nothing killed: what the other tests
-// take for granted.
+// TestUndisturbed runs each app with nothing killed, what the other tests take
+// for granted, and for clients that break off again and again.
 func TestUndisturbed(t *testing.T) {
 	w := newWorld(t)
 	s := newServerOn(t, w)
@@ -28,6 +28,18 @@ func TestUndisturbed(t *testing.T) {
 			}
 			w.verify(t, r)
 			require.Equal(t, 1, r.segments)
+			rides = append(rides, r)
+		}
+	}
+	for _, a := range apps {
+		for _, cut := range []int{1, 2, 5} {
+			r := newRide(s.base, a, input{n: 12, pause: 15})
+			r.cut = cut
+			r.start(t.Context())
+			<-r.done
+			w.verify(t, r)
+			require.Greater(t, r.segments, 3)
+			require.Zero(t, r.restarts, "nothing had to start again")
 			rides = append(rides, r)
 		}
 	}

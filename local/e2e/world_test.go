@@ -28,7 +28,7 @@ import (
 )
 
 var (
-	kills = flag.Int("kills", 200, "how many runs are hit by kills at random moments, in both modes together")
+	kills = flag.Int("kills", 200, "kill points at random moments, in both modes together")
 	seed  = flag.Uint64("seed", 0, "seed of the random moments; 0 draws one and logs it")
 )
 

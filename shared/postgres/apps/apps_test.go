@@ -6,6 +6,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/local/embedded/pgtest"
@@ -17,12 +18,19 @@ import (
 	"github.com/millrace/millrace/shared/postgres/apps"
 )
 
-func TestStore(t *testing.T) {
-	t.Parallel()
+// open returns a pool on a migrated database of the test's own.
+func open(t *testing.T) *pgxpool.Pool {
+	t.Helper()
 	url := pgtest.Template(t, "migrated", func(ctx context.Context, url string) error { return migrations.Run(ctx, url, nil) })
 	pool, err := postgres.Open(t.Context(), url, &postgres.Options{MaxConns: 8})
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
+	return pool
+}
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	pool := open(t)
 	// One database for all: every test works in workspaces of its own.
 	apptest.Run(t, func(*testing.T) (app.Store, func(*testing.T) string) {
 		return apps.New(pool), func(t *testing.T) string {

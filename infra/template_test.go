@@ -21,6 +21,7 @@ import (
 	"github.com/millrace/millrace/local/lambdaemu"
 	"github.com/millrace/millrace/shared/catalogue"
 	"github.com/millrace/millrace/shared/config"
+	"github.com/millrace/millrace/shared/errs"
 )
 
 func read(t *testing.T) *lambdaemu.Template {
@@ -158,9 +159,10 @@ type owner string
 
 func (o owner) ServeHTTP(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Owner", string(o)) }
 
-// TestNoRouteIsShadowed: a REST API answers 403 for a resource that exists only
-// as a step to another one, so each such step needs a method of its own.
-func TestNoRouteIsShadowed(t *testing.T) {
+// TestEveryPathReachesAFunction: a REST API answers 403 for a resource that
+// exists only as a step to another one, and for what a greedy variable would
+// match as empty, so each such step needs a method of its own.
+func TestEveryPathReachesAFunction(t *testing.T) {
 	t.Parallel()
 	paths := map[string]bool{}
 	for _, d := range read(t).Functions {
@@ -168,17 +170,31 @@ func TestNoRouteIsShadowed(t *testing.T) {
 			paths[r.Path] = true
 		}
 	}
+	require.True(t, paths["/{rest+}"], "what no function owns")
+	require.True(t, paths["/"], "the root, which the greedy route does not match")
 	for p := range paths {
 		for i := strings.LastIndexByte(p, '/'); i > 0; i = strings.LastIndexByte(p[:i], '/') {
-			step := p[:i]
-			greedy := step[:strings.LastIndexByte(step, '/')] + "/{rest+}"
-			under := false
-			for q := step; strings.Contains(q[1:], "/"); {
-				q = q[:strings.LastIndexByte(q, '/')]
-				under = under || paths[q+"/{rest+}"]
-			}
-			require.True(t, !under || paths[step], "%s is a step to %s and hides %s", step, p, greedy)
+			require.True(t, paths[p[:i]], "%s is a step to %s and has no function", p[:i], p)
 		}
+	}
+}
+
+// TestTheGatewaysOwnAnswers have the shape of the functions' errors and a code
+// that clients know.
+func TestTheGatewaysOwnAnswers(t *testing.T) {
+	t.Parallel()
+	tpl := read(t)
+	for _, kind := range []string{"REQUEST_TOO_LARGE", "THROTTLED", "INTEGRATION_TIMEOUT", "DEFAULT_4XX", "DEFAULT_5XX"} {
+		require.Contains(t, tpl.GatewayResponses, kind)
+	}
+	for kind, g := range tpl.GatewayResponses {
+		var body errs.Body
+		text := strings.ReplaceAll(g.Template, "$context.error.messageString", `"message"`)
+		dec := json.NewDecoder(strings.NewReader(text))
+		dec.DisallowUnknownFields()
+		require.NoError(t, dec.Decode(&body), kind)
+		require.Equal(t, g.Status, body.Status, kind)
+		require.Equal(t, errs.Status(errs.Code(body.Code)), body.Status, "%s: the code %s has another status", kind, body.Code)
 	}
 }
 

@@ -73,7 +73,6 @@ func (b *inProcess) start(ctx context.Context, o options, say func(string, ...an
 			b.schedule(ctx, f.Name, h.Task, o)
 		}
 	}
-	mux.Handle("/", assemble.Fallback(b.platform))
 	b.Handler = mux
 	return nil
 }

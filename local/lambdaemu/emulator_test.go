@@ -183,6 +183,41 @@ func TestRoutesWithoutMethodsAreRefused(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, status, "the greedy route, and the function's own 404")
 }
 
+func TestTooLargeARequestIsRefusedInTheTemplatesWords(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	resp, err := http.Post(r.url+"/echo/x", "application/octet-stream", bytes.NewReader(make([]byte, 16<<20)))
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
+	require.Equal(t, "application/json", resp.Header.Get("Content-Type"))
+	require.JSONEq(t, `{"code": "too_large", "message": "Request Too Long"}`, string(body))
+}
+
+func TestLengthsOfAnswers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	for path, want := range map[string]int64{
+		"/echo/x?" + strings.Repeat("x", 4000): 4016, // over what net/http counts itself
+		"/sized":                               5000,
+		"/sse?gate=" + "none":                  -1,
+	} {
+		resp, err := http.Get(r.url + path)
+		require.NoError(t, err)
+		n, err := io.Copy(io.Discard, resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, want, resp.ContentLength, path[:6])
+		require.True(t, want < 0 || n == want)
+	}
+	resp, err := http.Head(r.url + "/sized")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, int64(5000), resp.ContentLength)
+}
+
 func TestStreamArrivesEventByEvent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

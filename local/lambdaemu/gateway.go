@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/millrace/millrace/shared/ids"
@@ -19,6 +20,8 @@ import (
 const (
 	// maxRequest is what API Gateway takes; Lambda's own limit is the lower one.
 	maxRequest = 10 << 20
+	// maxDiscard bounds what is read of a larger one before it is refused.
+	maxDiscard = 64 << 20
 	// maxPrelude bounds status and header of a streamed answer.
 	maxPrelude = 64 << 10
 	stage      = "prod"
@@ -47,7 +50,7 @@ type target struct {
 }
 
 func newGateway(e *Emulator) (*gateway, error) {
-	g := &gateway{e: e, root: &resource{}}
+	g := &gateway{e: e, root: &resource{path: "/"}}
 	for _, p := range e.pools {
 		for _, route := range p.f.Routes {
 			if err := g.add(p, route); err != nil {
@@ -60,7 +63,7 @@ func newGateway(e *Emulator) (*gateway, error) {
 
 func (g *gateway) add(p *pool, route Route) error {
 	n := g.root
-	for seg := range strings.SplitSeq(strings.Trim(route.Path, "/"), "/") {
+	for _, seg := range segments(route.Path) {
 		var next **resource
 		name, variable := strings.CutPrefix(seg, "{")
 		name = strings.TrimSuffix(name, "}")
@@ -74,13 +77,13 @@ func (g *gateway) add(p *pool, route Route) error {
 				n.static = map[string]*resource{}
 			}
 			if n.static[seg] == nil {
-				n.static[seg] = &resource{path: n.path + "/" + seg}
+				n.static[seg] = &resource{path: join(n.path, seg)}
 			}
 			n = n.static[seg]
 			continue
 		}
 		if *next == nil {
-			*next = &resource{name: name, path: n.path + "/" + seg}
+			*next = &resource{name: name, path: join(n.path, seg)}
 		} else if (*next).name != name {
 			return fmt.Errorf("template: %s and %s: sibling path variables must have one name", (*next).path, route.Path)
 		}
@@ -96,14 +99,26 @@ func (g *gateway) add(p *pool, route Route) error {
 	return nil
 }
 
+// find returns the resource of a path and its variables. As in a REST API, a
+// slash at the end changes nothing here, though the function sees it.
+func (g *gateway) find(path string, params map[string]string) *resource {
+	return g.root.match(segments(path), params)
+}
+
+func join(path, seg string) string { return strings.TrimSuffix(path, "/") + "/" + seg }
+
+func segments(path string) []string {
+	if path = strings.Trim(path, "/"); path != "" {
+		return strings.Split(path, "/")
+	}
+	return nil
+}
+
 // match finds the resource of a path: fixed segments before variables before
 // greedy ones. A resource on the way that has no methods of its own is still
 // a match and so an error, as in API Gateway.
 func (n *resource) match(segs []string, params map[string]string) *resource {
 	if len(segs) == 0 {
-		if n.path == "" {
-			return nil
-		}
 		return n
 	}
 	if next := n.static[segs[0]]; next != nil {
@@ -127,9 +142,9 @@ func (n *resource) match(segs []string, params map[string]string) *resource {
 // ServeHTTP answers with what the function says, or as API Gateway does for it.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	params := map[string]string{}
-	node := g.root.match(strings.Split(strings.Trim(r.URL.EscapedPath(), "/"), "/"), params)
+	node := g.find(r.URL.EscapedPath(), params)
 	if node == nil || node.methods == nil {
-		gatewayError(w, http.StatusForbidden, "Missing Authentication Token")
+		g.refuse(w, missingToken)
 		return
 	}
 	t, ok := node.methods[r.Method]
@@ -137,24 +152,26 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t, ok = node.methods["ANY"]
 	}
 	if !ok {
-		gatewayError(w, http.StatusForbidden, "Missing Authentication Token")
+		g.refuse(w, missingToken)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
 	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			gatewayError(w, http.StatusRequestEntityTooLarge, "Request Too Long")
-		}
-		return // otherwise the client broke off
+		return // the client broke off
+	}
+	if len(body) > maxRequest {
+		// A client that is still sending would not see the answer.
+		_, _ = io.CopyN(io.Discard, r.Body, maxDiscard)
+		g.refuse(w, requestTooLarge)
+		return
 	}
 	event, err := restEvent(r, node.path, params, body)
 	if err != nil {
-		gatewayError(w, http.StatusInternalServerError, "Internal server error")
+		g.refuse(w, apiConfiguration)
 		return
 	}
 	if len(event) > maxPayload {
-		gatewayError(w, http.StatusRequestEntityTooLarge, "Request Too Long")
+		g.refuse(w, requestTooLarge)
 		return
 	}
 	g.integrate(w, r, t, event)
@@ -178,7 +195,7 @@ func (g *gateway) integrate(w http.ResponseWriter, r *http.Request, t target, ev
 	case res = <-done:
 	case <-g.e.opts.Clock.After(t.route.Timeout):
 		abandon(func() (io.ReadCloser, error) { r := <-done; return r.resp.body, r.err })
-		gatewayError(w, http.StatusGatewayTimeout, "Endpoint request timed out")
+		g.refuse(w, timedOut)
 		return
 	case <-r.Context().Done():
 		abandon(func() (io.ReadCloser, error) { r := <-done; return r.resp.body, r.err })
@@ -186,7 +203,7 @@ func (g *gateway) integrate(w http.ResponseWriter, r *http.Request, t target, ev
 	}
 	if res.err != nil {
 		g.e.opts.Logger.Warn("function failed", "function", t.pool.f.Folder, "path", r.URL.Path, "error", res.err)
-		gatewayError(w, http.StatusBadGateway, "Internal server error")
+		g.refuse(w, integrationError)
 		return
 	}
 	defer res.resp.body.Close()
@@ -198,7 +215,7 @@ func (g *gateway) integrate(w http.ResponseWriter, r *http.Request, t target, ev
 	}
 	if errors.Is(err, errMalformed) {
 		g.e.opts.Logger.Error("malformed proxy answer", "function", t.pool.f.Folder, "path", r.URL.Path, "stream", t.route.Stream)
-		gatewayError(w, http.StatusBadGateway, "Internal server error")
+		g.refuse(w, integrationError)
 	} else if err != nil {
 		// The header is out: a broken connection is the only way to say so.
 		panic(http.ErrAbortHandler)
@@ -242,6 +259,9 @@ func renderBuffered(w http.ResponseWriter, resp response) error {
 		for _, v := range vs {
 			addHeader(w.Header(), k, v)
 		}
+	}
+	if len(body) > 0 { // otherwise it may be the answer to HEAD
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(out.StatusCode)
 	_, _ = w.Write(body) // the client may be gone
@@ -309,10 +329,10 @@ func renderStream(w http.ResponseWriter, resp response) error {
 	}
 }
 
-// Lengths and hop-by-hop headers are the gateway's own business.
+// Hop-by-hop headers are the gateway's own business.
 func skipHeader(k string) bool {
 	switch http.CanonicalHeaderKey(k) {
-	case "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive":
+	case "Transfer-Encoding", "Connection", "Keep-Alive":
 		return true
 	}
 	return false
@@ -330,10 +350,6 @@ func addHeader(h http.Header, k, v string) {
 	}
 }
 
-func gatewayError(w http.ResponseWriter, status int, message string) {
-	writeJSON(w, status, map[string]string{"message": message})
-}
-
 // restEvent is the proxy integration's request, payload version 1.0, with every
 // media type declared binary.
 func restEvent(r *http.Request, resourcePath string, params map[string]string, body []byte) ([]byte, error) {
@@ -343,7 +359,7 @@ func restEvent(r *http.Request, resourcePath string, params map[string]string, b
 	}
 	h := r.Header.Clone()
 	for k := range h {
-		if skipHeader(k) {
+		if skipHeader(k) || k == "Content-Length" { // the event's body may be in base64
 			h.Del(k)
 		}
 	}

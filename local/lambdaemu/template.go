@@ -17,6 +17,18 @@ type Template struct {
 	// Dir is the folder that CodeUri points to.
 	Dir       string
 	Functions []Function
+	// GatewayResponses replace what the gateway answers by itself, by API
+	// Gateway's names for them.
+	GatewayResponses map[string]GatewayResponse
+}
+
+// GatewayResponse is one such answer.
+type GatewayResponse struct {
+	// Status replaces the usual status; 0 keeps it.
+	Status int
+	// Template is the body for JSON, in which API Gateway puts values for
+	// $context variables.
+	Template string
 }
 
 // Function is one function of the template.
@@ -80,15 +92,18 @@ func ReadTemplate(path string, parameters map[string]string) (*Template, error) 
 		return nil, fmt.Errorf("%s: the template is empty", path)
 	}
 	r := &resolver{root: doc.Content[0], params: parameters}
-	t := &Template{}
+	t := &Template{GatewayResponses: map[string]GatewayResponse{}}
 	globals := child(r.root, "Globals", "Function")
 	if uri := r.str(child(globals, "CodeUri")); uri != "" {
 		t.Dir = filepath.Join(filepath.Dir(path), uri)
 	}
 	byID := map[string]*Function{}
 	each(child(r.root, "Resources"), func(id string, res *yaml.Node) {
-		if r.str(child(res, "Type")) == "AWS::Serverless::Function" {
-			byID[id] = r.function(id, child(res, "Properties"), globals)
+		switch p := child(res, "Properties"); r.str(child(res, "Type")) {
+		case "AWS::Serverless::Function":
+			byID[id] = r.function(id, p, globals)
+		case "AWS::Serverless::Api":
+			each(child(p, "GatewayResponses"), func(kind string, g *yaml.Node) { t.GatewayResponses[kind] = r.gatewayResponse(g) })
 		}
 	})
 	each(child(r.root, "Resources"), func(_ string, res *yaml.Node) {
@@ -146,6 +161,14 @@ func (r *resolver) function(id string, p, globals *yaml.Node) *Function {
 		}
 	})
 	return f
+}
+
+func (r *resolver) gatewayResponse(g *yaml.Node) GatewayResponse {
+	out := GatewayResponse{Status: r.num(child(g, "StatusCode"), 0), Template: r.str(child(g, "ResponseTemplates", jsonType))}
+	if strings.Contains(strings.ReplaceAll(out.Template, messageVariable, ""), "$") {
+		r.fail("line %d: of the variables, the emulator knows %s only", g.Line, messageVariable)
+	}
+	return out
 }
 
 func (r *resolver) queueSource(p *yaml.Node) QueueSource {

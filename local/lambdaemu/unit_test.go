@@ -2,6 +2,7 @@ package lambdaemu
 
 import (
 	"errors"
+	"net/http/httptest"
 	"path/filepath"
 	"testing"
 	"time"
@@ -47,6 +48,48 @@ func TestReadTheProjectsTemplate(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		own    map[string]GatewayResponse
+		status int
+		body   string
+	}{
+		"API Gateway's":    {nil, 403, `{"message":"Missing Authentication Token"}`},
+		"the kind's":       {map[string]GatewayResponse{"MISSING_AUTHENTICATION_TOKEN": {404, `{"a":$context.error.messageString}`}}, 404, `{"a":"Missing Authentication Token"}`},
+		"the client's":     {map[string]GatewayResponse{"DEFAULT_4XX": {0, `{"a":1}`}, "DEFAULT_5XX": {500, "{}"}}, 403, `{"a":1}`},
+		"another kind's":   {map[string]GatewayResponse{"THROTTLED": {429, `{"a":1}`}, "DEFAULT_5XX": {500, "{}"}}, 403, `{"message":"Missing Authentication Token"}`},
+		"the status alone": {map[string]GatewayResponse{"MISSING_AUTHENTICATION_TOKEN": {Status: 404}}, 404, `{"message":"Missing Authentication Token"}`},
+	} {
+		g := &gateway{e: &Emulator{opts: Options{Template: &Template{GatewayResponses: c.own}}}}
+		w := httptest.NewRecorder()
+		g.refuse(w, missingToken)
+		require.Equal(t, c.status, w.Code, name)
+		require.Equal(t, c.body, w.Body.String(), name)
+	}
+	g := &gateway{e: &Emulator{opts: Options{Template: &Template{GatewayResponses: map[string]GatewayResponse{"DEFAULT_5XX": {500, "{}"}}}}}}
+	w := httptest.NewRecorder()
+	g.refuse(w, timedOut)
+	require.Equal(t, 500, w.Code)
+}
+
+func TestPathsFindTheirResource(t *testing.T) {
+	t.Parallel()
+	g := &gateway{root: &resource{path: "/"}}
+	for _, path := range []string{"/{rest+}", "/", "/v1", "/v1/{rest+}", "/v1/a/{id}/stop"} {
+		require.NoError(t, g.add(&pool{}, Route{Method: "ANY", Path: path}))
+	}
+	for path, want := range map[string]string{
+		"/": "/", "/x": "/{rest+}", "/x/y/": "/{rest+}", "/v1": "/v1", "/v1/": "/v1", "/v1/b": "/v1/{rest+}",
+		"/v1/a/1/stop": "/v1/a/{id}/stop", "/v1/a/1/stop/": "/v1/a/{id}/stop", "/v1/a/1/go": "/v1/{rest+}",
+	} {
+		node := g.find(path, map[string]string{})
+		require.NotNil(t, node, path)
+		require.Equal(t, want, node.path, path)
+	}
+	require.Nil(t, g.find("/v1/a", map[string]string{}).methods, "a step hides what is greedy")
 }
 
 func TestSchedules(t *testing.T) {

@@ -3,7 +3,6 @@ package assemble
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 
 	"github.com/millrace/millrace/migrations"
 	"github.com/millrace/millrace/shared/api/console"
@@ -164,10 +163,6 @@ func DeclareQueues(ctx context.Context, p *Platform) error {
 func router(p *Platform, routes []edge.Route) cloudruntime.Handlers {
 	return cloudruntime.Handlers{HTTP: edge.NewRouter(routes, &edge.Options{Logger: p.Logger, Clock: p.Clock})}
 }
-
-// Fallback answers requests that no function owns: 501 for routes of the
-// contract that are not there yet, 404 for the rest.
-func Fallback(p *Platform) http.Handler { return router(p, nil).HTTP }
 
 // Builds lists every function's constructor by its catalogue name. Only the
 // local command uses it: a deployable names its own constructor, so that it

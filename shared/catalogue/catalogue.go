@@ -116,8 +116,8 @@ func Functions() []Function {
 		{
 			Name: "service-api", Kind: HTTP, Timeout: 30 * time.Second, MemoryMB: 256,
 			Uses:    []Resource{Postgres, Redis, BlobRead, BlobWrite, SecretKey},
-			Summary: "The rest of the service API: conversations, messages, files, info, parameters, logs.",
-			Routes:  []Route{{"", "/v1/{rest...}"}},
+			Summary: "The rest of the service API: conversations, messages, files, info, parameters, logs; answers for paths that nobody has.",
+			Routes:  []Route{{"", "/v1/{rest...}"}, {"", "/{rest...}"}},
 			Sample:  "apigateway-v1.service-api.json",
 		},
 		{

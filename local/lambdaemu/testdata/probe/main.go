@@ -63,6 +63,10 @@ func handler() http.Handler {
 			wait(r.Context(), r.URL.Query().Get("gate"))
 		}
 	})
+	mux.HandleFunc("/sized", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "5000")
+		_, _ = w.Write(make([]byte, 5000))
+	})
 	mux.HandleFunc("/broken", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "half")
 		w.(http.Flusher).Flush()

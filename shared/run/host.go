@@ -113,7 +113,7 @@ func (x *execution) serve() {
 // not the run's concern: readers fall back to the journal.
 func (x *execution) publishInBackground() {
 	s, box, topic := x.s, x.stream, x.spec.Request.RunID
-	ctx := context.Background()
+	ctx := context.WithoutCancel(x.base) // the run's trace, but not its end
 	s.background.Add(1)
 	go func() {
 		defer s.background.Done()

@@ -194,7 +194,6 @@ func (x *execution) adopt(g *runstore.Granted) {
 		x.lastOf[g.Events[i].Type] = g.Events[i].Seq
 	}
 	x.stream = newMailbox()
-	x.publishInBackground()
 }
 
 // run executes until the engine lets go. g is nil for a new run.
@@ -210,6 +209,7 @@ func (x *execution) run(ctx context.Context, g *runstore.Granted) (*Result, erro
 	s.register(x)
 	if x.begun {
 		x.keepLease()
+		x.publishInBackground()
 	}
 	out, err := x.engine.Execute(x.ctx)
 	s.unregister(x)

@@ -92,6 +92,9 @@ func TestProgramsRun(t *testing.T) {
 			_, err = s.Run(t.Context(), sandbox.Request{Language: lang, Code: code[1]})
 			require.True(t, errs.Is(err, errs.UnprocessableEntity), "%v", err)
 			require.Contains(t, err.Error(), "boom")
+			if lang == sandbox.Python3 {
+				require.Contains(t, err.Error(), "line 12, in <module>", "the line that the contract's program has")
+			}
 		})
 	}
 }

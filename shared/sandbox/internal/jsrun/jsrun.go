@@ -71,7 +71,7 @@ func (e *Engine) prepare() error {
 	if err != nil {
 		return fmt.Errorf("register print: %w", err)
 	}
-	if _, err := e.vm.Eval(prelude, quickjs.EvalGlobal); err != nil {
+	if _, err := e.vm.Eval(strings.Repeat("\n", preludeLine)+prelude, quickjs.EvalGlobal); err != nil {
 		return fmt.Errorf("evaluate the prelude: %w", err)
 	}
 	if _, err := e.vm.Eval("delete globalThis.__millracePrint", quickjs.EvalGlobal); err != nil {
@@ -175,7 +175,7 @@ func (e *Engine) failure(err error) error {
 			text = strings.TrimSpace(text + "\n" + js.Stack)
 		}
 	}
-	return driver.Errorf(driver.User, "%s", text)
+	return driver.Errorf(driver.User, "%s", readable(text))
 }
 
 func (e *Engine) flood() error {

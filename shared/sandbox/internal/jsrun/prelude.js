@@ -136,7 +136,7 @@
   };
   const stringify = JSON.stringify, parse = JSON.parse;
   let state = 'pending', text = '';
-  const done = (v) => {
+  const done = function __millraceDone(v) {
     try {
       text = stringify(v);
       if (text === undefined) text = 'null';
@@ -145,7 +145,8 @@
   };
   const failed = (e) => { text = describe(e); state = 'failed'; };
   const control = {
-    start(inputs) {
+    // Below these names stacks are not the user's business.
+    start: function __millraceStart(inputs) {
       try {
         const r = main(parse(inputs));
         if (r !== null && typeof r === 'object' && typeof r.then === 'function') r.then(done, failed);
@@ -153,7 +154,7 @@
       } catch (e) { failed(e); }
     },
     // fire runs the next due timer and says whether there was one.
-    fire() {
+    fire: function __millraceFire() {
       if (timers.length === 0) return false;
       let next = timers[0];
       for (const t of timers) if (t.at < next.at) next = t;

@@ -86,7 +86,7 @@ func startLambda(ctx context.Context, cfg config.Config, o options, say func(str
 	}
 	settings := functionSettings(cfg)
 	emu, err := lambdaemu.New(context.WithoutCancel(ctx), lambdaemu.Options{
-		Template: template, BinaryDir: binaries, Subscriptions: subscriptions, Output: os.Stderr,
+		Template: template, BinaryDir: binaries, Subscriptions: subscriptions, Freeze: true, Output: os.Stderr,
 		Logger: p.Logger, Env: func(f lambdaemu.Function) map[string]string { return functionEnv(f, settings) },
 	})
 	if err != nil {

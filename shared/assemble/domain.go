@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -113,14 +114,14 @@ func appService(p *Platform) (*app.Service, error) {
 			bus = redisbus.New(rdb)
 		}
 		s := app.New(apps.New(pool), box, pending, &app.Options{
-			Clock: p.Clock, KeyTTL: p.Config.Security.AppKeyCache, EncryptDatasetIDs: p.Config.Security.EncryptDatasetIDs,
+			Clock: p.Clock, KeyTTL: cmp.Or(p.Config.Security.AppKeyCache, -1), EncryptDatasetIDs: p.Config.Security.EncryptDatasetIDs,
 			Fetch: fetch(p.Egress()), DefaultLLM: defaultLLM(p),
 			HasPlugin: func(_ context.Context, _, pluginID string) bool {
 				return strings.HasPrefix(openaicompat.ID, pluginID+"/")
 			},
 			Bus: bus,
 		})
-		if bus != nil {
+		if bus != nil && p.Config.Security.AppKeyCache > 0 {
 			// Keys and apps that others change are forgotten here at once, not when
 			// they expire.
 			ctx, cancel := context.WithCancel(context.Background())

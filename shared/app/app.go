@@ -251,6 +251,10 @@ type Store interface {
 	// Access returns what a key opens. It notes the use of the key at most once a
 	// minute. Codes: NotFound.
 	Access(ctx context.Context, kind, token string, now time.Time) (Access, error)
+	// SiteAccess returns what a site's code opens. With an appID it is the code of
+	// that app's site or of none; without one the code finds the app. Codes:
+	// NotFound (there is no such app).
+	SiteAccess(ctx context.Context, appID, code string) (SiteAccess, error)
 	// EndUser returns the end user of an app with this type and session, and makes
 	// it when there is none. Codes: NotFound (the app is not the tenant's).
 	EndUser(ctx context.Context, u EndUser) (EndUser, error)

@@ -21,7 +21,7 @@ func Run(t *testing.T, open func(t *testing.T) (app.Store, func(t *testing.T) st
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, *bench){
 		"Apps": testApps, "List": testList, "Site": testSite, "ModelConfig": testModelConfig, "Tokens": testTokens,
-		"Access": testAccess, "EndUsers": testEndUsers, "Drafts": testDrafts, "Versions": testVersions, "Tenants": testTenants,
+		"Access": testAccess, "SiteAccess": testSiteAccess, "EndUsers": testEndUsers, "Drafts": testDrafts, "Versions": testVersions, "Tenants": testTenants,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -224,6 +224,36 @@ func testAccess(t *testing.T, b *bench) {
 	x, err = b.Access(ctx, app.TokenApp, k.Token, at(4))
 	require.NoError(t, err)
 	require.True(t, x.AppMissing)
+}
+
+func testSiteAccess(t *testing.T, b *bench) {
+	t.Helper()
+	ctx := t.Context()
+	a, other := b.app(t, "one", 0), b.app(t, "two", 1)
+	site, err := b.Site(ctx, b.tenant, a.ID)
+	require.NoError(t, err)
+	for _, appID := range []string{"", a.ID} {
+		x, err := b.SiteAccess(ctx, appID, site.Code)
+		require.NoError(t, err)
+		require.Equal(t, a.ID, x.App.ID)
+		require.Equal(t, b.tenant, x.App.TenantID)
+		require.False(t, x.SiteMissing)
+		require.Equal(t, site.ID, x.Site.ID)
+		require.Equal(t, site.Code, x.Site.Code)
+		require.Equal(t, "normal", x.TenantStatus)
+	}
+	// The code of another app's site opens nothing of this one.
+	x, err := b.SiteAccess(ctx, other.ID, site.Code)
+	require.NoError(t, err)
+	require.Equal(t, other.ID, x.App.ID)
+	require.True(t, x.SiteMissing)
+	_, err = b.SiteAccess(ctx, "", "nosuchcode")
+	missing(t, err)
+	require.NoError(t, b.DeleteApp(ctx, b.tenant, a.ID))
+	_, err = b.SiteAccess(ctx, a.ID, site.Code)
+	missing(t, err)
+	_, err = b.SiteAccess(ctx, "", site.Code)
+	missing(t, err)
 }
 
 func testEndUsers(t *testing.T, b *bench) {

@@ -243,6 +243,24 @@ func (s *Store) Access(_ context.Context, kind, token string, now time.Time) (ap
 	return app.Access{}, missing("Access token")
 }
 
+// SiteAccess returns what a site's code opens.
+func (s *Store) SiteAccess(_ context.Context, appID, code string) (app.SiteAccess, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var x app.SiteAccess
+	at := slices.IndexFunc(s.sites, func(site app.Site) bool { return site.Code == code && (appID == "" || site.AppID == appID) })
+	if at >= 0 {
+		x.Site, appID = s.sites[at], s.sites[at].AppID
+	}
+	x.SiteMissing = at < 0
+	i := slices.IndexFunc(s.apps, func(a app.App) bool { return a.ID == appID && a.Status == app.StatusNormal })
+	if i < 0 {
+		return app.SiteAccess{}, missing("App")
+	}
+	x.App, x.TenantStatus = s.apps[i], "normal"
+	return x, nil
+}
+
 // EndUser returns or makes an end user.
 func (s *Store) EndUser(_ context.Context, u app.EndUser) (app.EndUser, error) {
 	s.mu.Lock()

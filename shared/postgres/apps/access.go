@@ -117,6 +117,33 @@ func (s *Store) Access(ctx context.Context, kind, token string, now time.Time) (
 	return x, nil
 }
 
+// SiteAccess returns what a site's code opens. The code is public and finds the
+// workspace, so none is asked for.
+func (s *Store) SiteAccess(ctx context.Context, appID, code string) (x app.SiteAccess, err error) {
+	b := &pgx.Batch{}
+	b.Queue(`SELECT `+appColumns+`, coalesce((SELECT t.plan FROM tenants t WHERE t.id = a.tenant_id), ''),
+			coalesce((SELECT t.status FROM tenants t WHERE t.id = a.tenant_id), '')
+		FROM apps a WHERE a.status = 'normal' AND a.id = coalesce($1::uuid, (SELECT app_id FROM sites WHERE code = $2 ORDER BY created_at, id LIMIT 1))`,
+		postgres.Null(appID), code)
+	b.Queue(`SELECT `+siteColumns+` FROM sites s WHERE s.code = $2 AND s.app_id = coalesce($1::uuid, s.app_id) ORDER BY s.created_at, s.id LIMIT 1`,
+		postgres.Null(appID), code)
+	results := s.db.SendBatch(ctx, b)
+	defer func() {
+		if e := results.Close(); err == nil {
+			err = postgres.Error(e, "")
+		}
+	}()
+	if err := results.QueryRow().Scan(append(appTargets(&x.App), &x.TenantPlan, &x.TenantStatus)...); err != nil {
+		return x, postgres.Error(err, "App")
+	}
+	err = results.QueryRow().Scan(siteTargets(&x.Site)...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		x.SiteMissing = true
+		return x, nil
+	}
+	return x, postgres.Error(err, "")
+}
+
 // EndUser returns or makes an end user.
 func (s *Store) EndUser(ctx context.Context, u app.EndUser) (app.EndUser, error) {
 	have, err := findEndUser(ctx, s.db, u)

@@ -204,17 +204,24 @@ func (s *Store) Authors(ctx context.Context, ids []string) (map[string]app.Autho
 	return out, postgres.Error(err, "")
 }
 
-// Site returns an app's site.
-func (s *Store) Site(ctx context.Context, tenantID, appID string) (x app.Site, err error) {
-	err = s.db.QueryRow(ctx, `SELECT s.id, s.app_id, s.title, s.description, s.icon_type, s.icon, s.icon_background, s.default_language,
-			s.copyright, s.privacy_policy, s.custom_disclaimer, s.input_placeholder, s.chat_color_theme, s.chat_color_theme_inverted,
-			s.customize_domain, s.customize_token_strategy, s.prompt_public, s.show_workflow_steps, s.use_icon_as_answer_icon,
-			s.status, coalesce(s.code, ''), coalesce(s.created_by::text, ''), coalesce(s.updated_by::text, ''), s.created_at, s.updated_at
-		FROM sites s JOIN apps a ON a.id = s.app_id WHERE a.tenant_id = $1 AND s.app_id = $2`, tenantID, appID).Scan(
+const siteColumns = `s.id, s.app_id, s.title, s.description, s.icon_type, s.icon, s.icon_background, s.default_language,
+	s.copyright, s.privacy_policy, s.custom_disclaimer, s.input_placeholder, s.chat_color_theme, s.chat_color_theme_inverted,
+	s.customize_domain, s.customize_token_strategy, s.prompt_public, s.show_workflow_steps, s.use_icon_as_answer_icon,
+	s.status, coalesce(s.code, ''), coalesce(s.created_by::text, ''), coalesce(s.updated_by::text, ''), s.created_at, s.updated_at`
+
+func siteTargets(x *app.Site) []any {
+	return []any{
 		&x.ID, &x.AppID, &x.Title, &x.Description, &x.IconType, &x.Icon, &x.IconBackground, &x.DefaultLanguage,
 		&x.Copyright, &x.PrivacyPolicy, &x.CustomDisclaimer, &x.InputPlaceholder, &x.ChatColorTheme, &x.ChatColorThemeInverted,
 		&x.CustomizeDomain, &x.CustomizeToken, &x.PromptPublic, &x.ShowSteps, &x.IconAsAnswer,
-		&x.Status, &x.Code, &x.CreatedBy, &x.UpdatedBy, &x.CreatedAt, &x.UpdatedAt)
+		&x.Status, &x.Code, &x.CreatedBy, &x.UpdatedBy, &x.CreatedAt, &x.UpdatedAt,
+	}
+}
+
+// Site returns an app's site.
+func (s *Store) Site(ctx context.Context, tenantID, appID string) (x app.Site, err error) {
+	err = s.db.QueryRow(ctx, `SELECT `+siteColumns+`
+		FROM sites s JOIN apps a ON a.id = s.app_id WHERE a.tenant_id = $1 AND s.app_id = $2`, tenantID, appID).Scan(siteTargets(&x)...)
 	return x, postgres.Error(err, "Site")
 }
 

@@ -133,24 +133,8 @@ func (a *serviceApps) About(ctx context.Context, tenantID, appID string) (servic
 }
 
 // Site returns the app's page.
-func (a *serviceApps) Site(ctx context.Context, tenantID, appID string) (service.Site, error) {
-	s, err := a.apps.Site(ctx, tenantID, appID)
-	if err != nil {
-		return service.Site{}, err
-	}
-	text := func(p *string) string {
-		if p == nil {
-			return ""
-		}
-		return *p
-	}
-	return service.Site{
-		Title: s.Title, ChatColorTheme: text(s.ChatColorTheme), IconType: text(s.IconType), Icon: text(s.Icon),
-		IconBackground: text(s.IconBackground), Description: text(s.Description), Copyright: text(s.Copyright),
-		PrivacyPolicy: text(s.PrivacyPolicy), InputPlaceholder: text(s.InputPlaceholder), CustomDisclaimer: s.CustomDisclaimer,
-		DefaultLanguage: s.DefaultLanguage, ChatColorThemeInverted: s.ChatColorThemeInverted, ShowWorkflowSteps: s.ShowSteps,
-		UseIconAsAnswerIcon: s.IconAsAnswer,
-	}, nil
+func (a *serviceApps) Site(ctx context.Context, tenantID, appID string) (app.Site, error) {
+	return a.apps.Site(ctx, tenantID, appID)
 }
 
 // Published returns the version that the app runs.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/shared/api/show"
+	"github.com/millrace/millrace/shared/app"
 	"github.com/millrace/millrace/shared/chat"
 	"github.com/millrace/millrace/shared/chat/assist"
 	"github.com/millrace/millrace/shared/clock"
@@ -43,14 +44,6 @@ type EndUser struct {
 	CreatedAt, UpdatedAt time.Time
 }
 
-// Site is an app's page.
-type Site struct {
-	Title, ChatColorTheme, IconType, Icon, IconBackground, IconURL string // "" shows as null
-	Description, Copyright, PrivacyPolicy, InputPlaceholder        string // "" shows as null
-	CustomDisclaimer, DefaultLanguage                              string
-	ChatColorThemeInverted, ShowWorkflowSteps, UseIconAsAnswerIcon bool
-}
-
 // Workflow is a version of an app's workflow. Published ones never change.
 type Workflow struct {
 	ID       string
@@ -70,7 +63,7 @@ type Apps interface {
 	// About tells who made the app and how it is tagged.
 	About(ctx context.Context, tenantID, appID string) (About, error)
 	// Site returns errs.NotFound for an app without a page.
-	Site(ctx context.Context, tenantID, appID string) (Site, error)
+	Site(ctx context.Context, tenantID, appID string) (app.Site, error)
 	// Published returns the version that runs; errs.NotFound when none was
 	// published.
 	Published(ctx context.Context, app *App) (*Workflow, error)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/millrace/millrace/shared/api/edge"
+	"github.com/millrace/millrace/shared/api/page"
 	"github.com/millrace/millrace/shared/api/show"
 	"github.com/millrace/millrace/shared/errs"
 	"github.com/millrace/millrace/shared/workflow/value"
@@ -36,64 +37,26 @@ func (a *api) parameters(w http.ResponseWriter, r *http.Request, app *App) error
 		}
 		return err
 	}
-	file, image, video, audio := a.Files.LimitsMB()
-	form := make([]any, 0, len(f.variables))
-	for _, v := range f.variables {
-		if o, ok := v.(*value.Object); ok {
-			form = append(form, value.Obj(o.String("type"), o))
-		}
-	}
-	off := func() *value.Object { return value.Obj("enabled", false) }
-	feature := func(name string, fallback any) any {
-		if v := f.features.Value(name); v != nil {
-			return v
-		}
-		return fallback
-	}
-	return edge.OK(w, value.Obj(
-		"opening_statement", f.features.Value("opening_statement"),
-		"suggested_questions", feature("suggested_questions", []any{}),
-		"suggested_questions_after_answer", feature("suggested_questions_after_answer", off()),
-		"speech_to_text", feature("speech_to_text", off()),
-		"text_to_speech", feature("text_to_speech", off()),
-		"retriever_resource", feature("retriever_resource", off()),
-		"annotation_reply", feature("annotation_reply", off()),
-		"more_like_this", feature("more_like_this", off()),
-		"user_input_form", form,
-		"sensitive_word_avoidance", feature("sensitive_word_avoidance", off()),
-		"file_upload", feature("file_upload", value.Obj("image", value.Obj(
-			"enabled", false, "number_limits", int64(3), "detail", "high", "transfer_methods", []any{"remote_url", "local_file"},
-		))),
-		"system_parameters", value.Obj(
-			"image_file_size_limit", image, "video_file_size_limit", video, "audio_file_size_limit", audio,
-			"file_size_limit", file, "workflow_file_upload_limit", int64(a.MaxRunFiles),
-		),
-	))
+	l := page.Limits{RunFiles: int64(a.MaxRunFiles)}
+	l.File, l.Image, l.Video, l.Audio = a.Files.LimitsMB()
+	return edge.OK(w, page.Parameters(page.Definition{Form: page.Form(f.variables), Features: f.features}, l))
 }
 
 // meta tells the icons of the app's tools.
 func (a *api) meta(w http.ResponseWriter, _ *http.Request, _ *App) error {
-	// No node calls a tool yet, so there are no icons.
-	return edge.OK(w, map[string]any{"tool_icons": map[string]any{}})
+	return edge.OK(w, page.Meta())
 }
 
 // site tells how the app's page looks.
-func (a *api) site(w http.ResponseWriter, r *http.Request, app *App) error {
-	s, err := a.Apps.Site(r.Context(), app.TenantID, app.ID)
+func (a *api) site(w http.ResponseWriter, r *http.Request, x *App) error {
+	s, err := a.Apps.Site(r.Context(), x.TenantID, x.ID)
 	if errs.Is(err, errs.NotFound) {
 		return errs.New(errs.Forbidden, "")
 	}
 	if err != nil {
 		return err
 	}
-	return edge.OK(w, value.Obj(
-		"title", s.Title, "chat_color_theme", show.OrNull(s.ChatColorTheme), "chat_color_theme_inverted", s.ChatColorThemeInverted,
-		"icon_type", show.OrNull(s.IconType), "icon", show.OrNull(s.Icon), "icon_background", show.OrNull(s.IconBackground),
-		"icon_url", show.OrNull(s.IconURL), "description", show.OrNull(s.Description), "copyright", show.OrNull(s.Copyright),
-		"privacy_policy", show.OrNull(s.PrivacyPolicy), "input_placeholder", show.OrNull(s.InputPlaceholder),
-		"custom_disclaimer", s.CustomDisclaimer, "default_language", s.DefaultLanguage,
-		"show_workflow_steps", s.ShowWorkflowSteps, "use_icon_as_answer_icon", s.UseIconAsAnswerIcon,
-	))
+	return edge.OK(w, page.Site(s, a.Files.Signer()))
 }
 
 // endUser shows one of the app's end users.

@@ -18,6 +18,7 @@ import (
 	"gocloud.dev/blob/memblob"
 
 	"github.com/millrace/millrace/shared/api/service"
+	"github.com/millrace/millrace/shared/app"
 	"github.com/millrace/millrace/shared/chat"
 	"github.com/millrace/millrace/shared/chat/assist"
 	"github.com/millrace/millrace/shared/chat/memchat"
@@ -59,8 +60,9 @@ func (a *apps) About(context.Context, string, string) (service.About, error) {
 	return service.About{AuthorName: "Ann"}, nil
 }
 
-func (a *apps) Site(context.Context, string, string) (service.Site, error) {
-	return service.Site{Title: "site", DefaultLanguage: "en-US", Icon: "🤖"}, nil
+func (a *apps) Site(context.Context, string, string) (app.Site, error) {
+	icon := "🤖"
+	return app.Site{Title: "site", DefaultLanguage: "en-US", Icon: &icon}, nil
 }
 
 func (a *apps) find(id string) (*service.Workflow, error) {

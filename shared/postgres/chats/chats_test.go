@@ -58,8 +58,9 @@ func open(t *testing.T) *pgxpool.Pool {
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	chattest.Run(t, func(t *testing.T) (chat.Store, chattest.World) {
-		pool := open(t)
+	// One database for all: every test works in a workspace of its own.
+	pool := open(t)
+	chattest.Run(t, func(*testing.T) (chat.Store, chattest.World) {
 		return chats.New(pool), world{pool}
 	})
 }

@@ -138,7 +138,7 @@ func (s *Service) EndUser(ctx context.Context, tenantID, appID, kind, session st
 	}
 	now := s.now()
 	u, err := s.store.EndUser(ctx, EndUser{
-		ID: ids.Random(), TenantID: tenantID, AppID: appID, Type: kind, SessionID: session, IsAnonymous: anonymous,
+		ID: ids.Random(), TenantID: tenantID, AppID: appID, Type: kind, SessionID: session, ExternalUserID: session, IsAnonymous: anonymous,
 		CreatedAt: now, UpdatedAt: now,
 	})
 	if err != nil {

@@ -198,10 +198,10 @@ func TestAnswersOpenBehindEachOther(t *testing.T) {
 	res := b.finish(t)
 	require.Equal(t, []string{
 		"started", "text a1.answer: First: ", "text sys.query: query", "text a1.answer: \n", "+start", "-start", "+a1", "text a2.answer: Mid [", "-a1",
-		"+l1", "text l1.text: l1 text", "text a2.answer: ] then ", "-l1", "+a2", "-a2", "+l2", "text l2.text: l2 text", "text a3.answer:  and again  end .",
+		"+l1", "text l1.text: l1 text", "text a2.answer: ] then ", "-l1", "+a2", "-a2", "+l2", "text l2.text: l2 text", "text a3.answer:  and again  end ",
 		"-l2", "+a3", "-a3", "finished succeeded",
 	}, b.shown)
-	require.Equal(t, "First: query\nMid [l1 text] then l2 text and again  end .", res.Answer)
+	require.Equal(t, "First: query\nMid [l1 text] then l2 text and again  end ", res.Answer)
 	require.Equal(t, "First: query\nMid [l1 text] then l2 text and again l1 text end nowhere.x.", res.Outputs.String("answer"))
 	require.Equal(t, 3, b.commits, "one before each effect and one at the end")
 }

@@ -236,9 +236,16 @@ func (s *streams) drain() {
 		st := &s.state[s.active]
 		sess := &s.run.plan.sessions[s.active]
 		for ; st.seg < len(sess.segments); st.seg++ {
-			if !s.segment(sess, sess.segments[st.seg]) {
+			if s.segment(sess, sess.segments[st.seg]) {
+				continue
+			}
+			if s.run.nodes[sess.node].phase != phaseDone {
 				return
 			}
+			// The response node has been rendered and the variable is still not there:
+			// it never comes, and like the contract's server neither does the rest.
+			st.seg = len(sess.segments)
+			break
 		}
 		s.active = -1
 	}
@@ -271,9 +278,7 @@ func (s *streams) segment(sess *session, seg workflow.Segment) bool {
 		s.text(seg.Selector, value.Markdown(v))
 		return true
 	}
-	// Nothing will come any more: the variable's node is done, or there is no
-	// such node, or the response node itself has been rendered.
-	return !inGraph || s.run.nodes[i].phase == phaseDone || s.run.nodes[sess.node].phase == phaseDone
+	return false
 }
 
 func (s *streams) text(sel workflow.Selector, text string) {

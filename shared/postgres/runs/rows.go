@@ -1,9 +1,6 @@
 package runs
 
 import (
-	"encoding/json"
-	"fmt"
-	"time"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
@@ -15,35 +12,16 @@ import (
 // are tied to the tenant through the run: ownApp holds when the run is the
 // tenant's and of that app.
 //
+// Runs, node executions and the app's log are in the functions of commit.go.
+//
 // Tenant and app are compared with IS NOT DISTINCT FROM because that uses no
 // index: on tables without statistics the planner otherwise takes the tenant's
 // index instead of the key and reads everything that the tenant has.
 const (
 	ownApp = `t.app_id IS NOT DISTINCT FROM (SELECT r.app_id FROM millrace_runs r WHERE r.id = $1 AND r.tenant_id = $2)`
 
-	sqlRun = `INSERT INTO workflow_runs (id, tenant_id, app_id, workflow_id, type, triggered_from, version, graph, inputs, status,
- outputs, error, elapsed_time, total_tokens, total_steps, created_by_role, created_by, created_at, finished_at, exceptions_count)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`
-
-	sqlRunEnd = `UPDATE workflow_runs SET status = $3, outputs = $4, error = $5, elapsed_time = $6, total_tokens = $7, total_steps = $8,
- exceptions_count = $9, finished_at = $10 WHERE id = $1 AND tenant_id IS NOT DISTINCT FROM $2`
-
-	sqlNodes = `INSERT INTO workflow_node_executions (id, tenant_id, app_id, workflow_id, triggered_from, workflow_run_id, index, node_id, node_type,
- title, inputs, process_data, outputs, status, error, elapsed_time, execution_metadata, created_at, created_by_role, created_by, finished_at, node_execution_id)
-SELECT x.id, r.tenant_id, r.app_id, x.workflow_id, x.triggered_from, r.id, x.index, x.node_id, x.node_type, x.title, x.inputs, x.process_data, x.outputs,
- x.status, x.error, x.elapsed_time, x.execution_metadata, x.created_at, $4, $5, x.finished_at, x.id::text
-FROM millrace_runs r, json_to_recordset($3) AS x(id uuid, workflow_id uuid, triggered_from text, index int, node_id text, node_type text, title text,
- inputs text, process_data text, outputs text, status text, error text, elapsed_time float8, execution_metadata text, created_at timestamp, finished_at timestamp)
-WHERE r.id = $1 AND r.tenant_id = $2`
-
-	sqlNodeEnd = `UPDATE workflow_node_executions SET inputs = $4, process_data = $5, outputs = $6, status = $7, error = $8, elapsed_time = $9,
- execution_metadata = $10, finished_at = $11 WHERE id = $3 AND workflow_run_id IS NOT DISTINCT FROM $1 AND tenant_id IS NOT DISTINCT FROM $2`
-
 	sqlStopNodes = `UPDATE workflow_node_executions SET status = 'stopped', finished_at = $3
 WHERE workflow_run_id = $1 AND tenant_id IS NOT DISTINCT FROM $2 AND status = 'running'`
-
-	sqlAppLog = `INSERT INTO workflow_app_logs (id, tenant_id, app_id, workflow_id, workflow_run_id, created_from, created_by_role, created_by, created_at)
-SELECT $3, r.tenant_id, r.app_id, $4, r.id, $5, $6, $7, $8 FROM millrace_runs r WHERE r.id = $1 AND r.tenant_id = $2`
 
 	sqlConversation = `INSERT INTO conversations (id, app_id, mode, name, inputs, introduction, system_instruction, status, from_source, from_end_user_id,
  from_account_id, invoke_from, created_at, updated_at, dialogue_count)
@@ -66,68 +44,12 @@ FROM millrace_runs r WHERE r.id = $1 AND r.tenant_id = $2`
 SELECT $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM millrace_runs r WHERE r.id = $1 AND r.tenant_id = $2`
 )
 
-// queueRows adds the changes of the contract's tables to a batch. The fence or
-// the run's own row comes before them.
-func queueRows(b *pgx.Batch, l *driver.Lease, appID string, r *driver.Rows) error {
+// queueRows adds to a batch what the two functions have not done.
+func queueRows(b *pgx.Batch, l *driver.Lease, r *driver.Rows) {
 	run, tenant := l.RunID, l.TenantID
-	if r.Run != nil {
-		queueRun(b, l, appID, r)
-	}
-	if err := queueNodes(b, l, r); err != nil {
-		return err
-	}
-	if x := r.RunEnd; x != nil && r.Run == nil {
-		b.Queue(sqlRunEnd, run, tenant, x.Status, cleaned(x.Outputs), cleaned(x.Error), x.Elapsed, x.Tokens, x.Steps, x.Exceptions, x.FinishedAt)
-	}
-	if x := r.AppLog; x != nil {
-		b.Queue(sqlAppLog, run, tenant, x.ID, x.WorkflowID, x.CreatedFrom, x.CreatedBy.Role, x.CreatedBy.ID, x.CreatedAt)
-	}
-	queueChat(b, l, r)
-	return nil
-}
-
-// queueRun inserts the run's row; one that is over at once gets its end with it.
-func queueRun(b *pgx.Batch, l *driver.Lease, appID string, r *driver.Rows) {
-	x := r.Run
-	end, finished := driver.RunEndRow{Status: x.Status}, (*time.Time)(nil)
-	if r.RunEnd != nil {
-		end, finished = *r.RunEnd, &r.RunEnd.FinishedAt
-	}
-	b.Queue(sqlRun, l.RunID, l.TenantID, appID, x.WorkflowID, x.Type, x.TriggeredFrom, x.Version, clean(x.Graph), clean(x.Inputs), end.Status,
-		cleaned(end.Outputs), cleaned(end.Error), end.Elapsed, end.Tokens, end.Steps, x.CreatedBy.Role, x.CreatedBy.ID, x.CreatedAt, finished, end.Exceptions)
-}
-
-func queueNodes(b *pgx.Batch, l *driver.Lease, r *driver.Rows) error {
-	var fresh []driver.NodeRow
-	for _, n := range r.Nodes {
-		if !n.Update {
-			n.Title = short(n.Title)
-			n.CreatedAt = n.CreatedAt.UTC()
-			fresh = append(fresh, n)
-		}
-	}
-	if len(fresh) > 0 {
-		raw, err := json.Marshal(fresh)
-		if err != nil {
-			return fmt.Errorf("encode node executions: %w", err)
-		}
-		by := fresh[0].CreatedBy
-		b.Queue(sqlNodes, l.RunID, l.TenantID, clean(string(raw)), by.Role, by.ID)
-	}
-	for _, n := range r.Nodes {
-		if n.Update {
-			b.Queue(sqlNodeEnd, l.RunID, l.TenantID, n.ID, cleaned(n.Inputs), cleaned(n.ProcessData), cleaned(n.Outputs), n.Status, cleaned(n.Error),
-				n.Elapsed, cleaned(n.Metadata), n.FinishedAt)
-		}
-	}
 	if r.StopNodes != nil {
-		b.Queue(sqlStopNodes, l.RunID, l.TenantID, *r.StopNodes)
+		b.Queue(sqlStopNodes, run, tenant, *r.StopNodes)
 	}
-	return nil
-}
-
-func queueChat(b *pgx.Batch, l *driver.Lease, r *driver.Rows) {
-	run, tenant := l.RunID, l.TenantID
 	switch c := r.Conversation; {
 	case c == nil:
 	case c.Update:

@@ -3,10 +3,12 @@
 // contract's tables go out together, the server treats everything up to the
 // pipeline's end as one transaction, and one answer comes back. So a commit is
 // one round trip and needs no session state; it works through a transaction
-// pooler.
+// pooler. What most commits consist of is a single call of a database function,
+// whose statements the server plans once.
 //
 // Time is the database's, so workers with wrong clocks cannot steal leases.
-// START HERE: Begin and Append; rows.go has the contract's tables.
+// START HERE: Begin and Append; commit.go has the two functions' arguments,
+// rows.go what else a commit does to the contract's tables.
 package runs
 
 import (
@@ -45,28 +47,12 @@ func New(db DB) *Driver { return &Driver{db: db} }
 const claimSeconds = 30
 
 const (
-	sqlBegin = `INSERT INTO millrace_runs
- (id, tenant_id, app_id, workflow_id, task_id, queue, spec, status, last_seq, lease_owner, lease_token, lease_expires_at, due_at, finished_at)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, CASE WHEN fin THEN NULL ELSE $10 END, 1,
- CASE WHEN fin THEN NULL ELSE now() + make_interval(secs => $11) END,
- CASE WHEN fin THEN NULL ELSE now() + make_interval(secs => $11) END,
- CASE WHEN fin THEN now() END
-FROM (SELECT $12::boolean AS fin) f`
+	// The two statements that every run needs are functions of the database,
+	// planned once for each server process; see the migration that makes them.
+	sqlBegin = `SELECT millrace_begin_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+ $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)`
 
-	sqlJournal = `INSERT INTO run_events (run_id, seq, last_seq, tenant_id, token, events) VALUES ($1, $2, $3, $4, $5, $6)`
-
-	// sqlFence renews the lease and divides by zero when it is lost, which undoes
-	// the whole batch. The times change only when a good part of the lease is
-	// over: an unchanged due_at keeps the update cheap.
-	sqlFence = `WITH f AS (
- UPDATE millrace_runs SET last_seq = $4, status = CASE WHEN $5 = '' THEN status ELSE $5 END,
-  lease_owner = CASE WHEN $7::boolean THEN NULL ELSE lease_owner END,
-  lease_expires_at = CASE WHEN $7::boolean THEN NULL WHEN lease_expires_at < now() + make_interval(secs => $6 * 2 / 3) THEN now() + make_interval(secs => $6) ELSE lease_expires_at END,
-  due_at = CASE WHEN $7::boolean THEN NULL WHEN lease_expires_at < now() + make_interval(secs => $6 * 2 / 3) THEN now() + make_interval(secs => $6) ELSE due_at END,
-  finished_at = CASE WHEN $7::boolean THEN now() END
- WHERE id = $1 AND tenant_id = $2 AND lease_token = $3 AND lease_owner IS NOT NULL AND last_seq = $8
- RETURNING stop_reason)
-SELECT 1 / count(*), COALESCE(max(stop_reason), '') FROM f`
+	sqlAppend = `SELECT millrace_append_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
 
 	sqlAcquire = `UPDATE millrace_runs SET lease_owner = $3, lease_token = lease_token + 1, status = 'running',
  lease_expires_at = clock_timestamp() + make_interval(secs => $4), due_at = clock_timestamp() + make_interval(secs => $4)
@@ -128,8 +114,10 @@ func (d *Driver) Begin(ctx context.Context, run *driver.Run, owner string, ttl t
 		status = driver.StatusRunning
 	}
 	batch := &pgx.Batch{}
-	batch.Queue(sqlBegin, run.ID, run.TenantID, run.AppID, run.WorkflowID, run.TaskID, run.Queue, clean(string(run.Spec)), status, l.LastSeq, owner, ttl.Seconds(), fin)
-	if err := queueBatch(batch, &l, run.AppID, b); err != nil {
+	if err := queueBegin(batch, run, &l, status, owner, ttl, fin, b); err != nil {
+		return l, err
+	}
+	if err := queueWakes(batch, b.Wakes); err != nil {
 		return l, err
 	}
 	err := d.send(ctx, batch, nil)
@@ -142,19 +130,16 @@ func (d *Driver) Begin(ctx context.Context, run *driver.Run, owner string, ttl t
 
 // Append implements driver.Driver.
 func (d *Driver) Append(ctx context.Context, l *driver.Lease, ttl time.Duration, b *driver.Batch) (string, error) {
-	last := l.LastSeq
-	if n := len(b.Events); n > 0 {
-		last = b.Events[n-1].Seq
-	}
 	batch := &pgx.Batch{}
-	batch.Queue(sqlFence, l.RunID, l.TenantID, l.Token, last, b.Status, ttl.Seconds(), final(b.Status), l.LastSeq)
-	if err := queueBatch(batch, l, "", b); err != nil {
+	if err := queueAppend(batch, l, ttl, b); err != nil {
+		return "", err
+	}
+	if err := queueWakes(batch, b.Wakes); err != nil {
 		return "", err
 	}
 	var stop string
 	err := d.send(ctx, batch, func(res pgx.BatchResults) error {
-		var one int
-		return res.QueryRow().Scan(&one, &stop)
+		return res.QueryRow().Scan(&stop)
 	})
 	return stop, fenced(err)
 }
@@ -164,28 +149,14 @@ func final(status string) bool {
 	return status != "" && status != driver.StatusRunning && status != driver.StatusSuspended
 }
 
-// fenced recognises the division by zero of a lost lease.
+// fenced recognises a lost lease: the function's own code, or the division by
+// zero of sqlRelease.
 func fenced(err error) error {
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == "22012" {
+	if errors.As(err, &pg) && (pg.Code == "MR001" || pg.Code == "22012") {
 		return errs.New(errs.LeaseLost, "")
 	}
 	return err
-}
-
-// queueBatch adds the journal row, the contract's rows and the wake-ups.
-func queueBatch(batch *pgx.Batch, l *driver.Lease, appID string, b *driver.Batch) error {
-	if n := len(b.Events); n > 0 {
-		data, err := workflow.EncodeEvents(b.Events)
-		if err != nil {
-			return err
-		}
-		batch.Queue(sqlJournal, l.RunID, b.Events[0].Seq, b.Events[n-1].Seq, l.TenantID, l.Token, clean(string(data)))
-	}
-	if err := queueRows(batch, l, appID, &b.Rows); err != nil {
-		return err
-	}
-	return queueWakes(batch, b.Wakes)
 }
 
 func queueWakes(batch *pgx.Batch, wakes []driver.Wake) error {

@@ -4,13 +4,13 @@ import "time"
 
 // Rows are the changes that a batch makes to the contract's tables. The store
 // writes them in the transaction of the batch. Texts are complete column
-// values; a nil *string is NULL.
+// values; a nil *string is NULL. All rows of a batch have one creator.
 type Rows struct {
-	Run          *RunRow          // insert
+	Run          *RunRow          // insert; in the first batch only
 	RunEnd       *RunEndRow       // update
 	Nodes        []NodeRow        // insert, or update when Update is set
 	StopNodes    *time.Time       // end every execution of the run that still runs
-	AppLog       *AppLogRow       // insert
+	AppLog       *AppLogRow       // insert; in the first batch only
 	Conversation *ConversationRow // insert, or update when Update is set
 	Message      *MessageRow      // insert
 	MessageEnd   *MessageEndRow   // update

@@ -93,15 +93,19 @@ func blockingRuns(ctx context.Context, s *server, d time.Duration) error {
 		// The two take turns, so that the machine's mood hits both.
 		var pairs, runs int
 		var times []time.Duration
+		var pairCPU, runCPU cpu
 		for range 2 {
+			before := s.cpu()
 			p, err := repeat(ctx, clients, d/2, pair)
 			if err != nil {
 				return err
 			}
+			between := s.cpu()
 			r, err := repeat(ctx, clients, d/2, request)
 			if err != nil {
 				return err
 			}
+			pairCPU, runCPU = pairCPU.plus(between.minus(before)), runCPU.plus(s.cpu().minus(between))
 			pairs, runs, times = pairs+len(p), runs+len(r), append(times, r...)
 		}
 		ratio := float64(runs) / float64(pairs)
@@ -111,6 +115,7 @@ func blockingRuns(ctx context.Context, s *server, d time.Duration) error {
 		}
 		fmt.Printf("    %2d clients: %6.0f runs/s, %6.0f pairs/s, ratio %.2f; run p50 %s p99 %s%s\n", clients,
 			float64(runs)/d.Seconds(), float64(pairs)/d.Seconds(), ratio, ms(percentile(times, 50)), ms(percentile(times, 99)), goal)
+		fmt.Printf("       processor time of a run %s, of a pair %s\n", runCPU.per(runs), pairCPU.per(pairs))
 	}
 	return nil
 }

@@ -172,6 +172,7 @@ func Builds() map[string]Build {
 		"chat-messages":     ChatMessages,
 		"workflow-run":      WorkflowRun,
 		"service-api":       ServiceAPI,
+		"web-app":           WebApp,
 		"console-identity":  ConsoleIdentity,
 		"console-providers": ConsoleProviders,
 		"console-apps":      ConsoleApps,

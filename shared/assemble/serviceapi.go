@@ -3,15 +3,12 @@ package assemble
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"sync"
 
 	"github.com/millrace/millrace/shared/api/service"
-	"github.com/millrace/millrace/shared/api/web"
 	"github.com/millrace/millrace/shared/app"
 	"github.com/millrace/millrace/shared/chat/assist"
 	"github.com/millrace/millrace/shared/cloudruntime"
-	"github.com/millrace/millrace/shared/postgres/sites"
 	"github.com/millrace/millrace/shared/run"
 )
 
@@ -43,16 +40,7 @@ func ServiceAPI(_ context.Context, p *Platform) (cloudruntime.Handlers, error) {
 	if err != nil {
 		return cloudruntime.Handlers{}, err
 	}
-	pool, err := p.Pool()
-	if err != nil {
-		return cloudruntime.Handlers{}, err
-	}
-	// Paths that no other function has come here too: the door of the web API
-	// and everything unknown.
-	mux := http.NewServeMux()
-	mux.Handle("/api/", router(p, web.Routes(sites.New(pool))).HTTP)
-	mux.Handle("/", service.Rest(d))
-	return cloudruntime.Handlers{HTTP: mux}, nil
+	return cloudruntime.Handlers{HTTP: service.Rest(d)}, nil
 }
 
 func runDeps(p *Platform) (service.Deps, error) {

@@ -121,6 +121,13 @@ func Functions() []Function {
 			Sample:  "apigateway-v1.service-api.json",
 		},
 		{
+			Name: "web-app", Kind: HTTP, Timeout: 30 * time.Second, MemoryMB: 256,
+			Uses:    []Resource{Postgres, Redis, BlobRead, SecretKey},
+			Summary: "The API behind apps' pages: passports, site, parameters.",
+			Routes:  []Route{{"", "/api/{rest...}"}},
+			Sample:  "apigateway-v1.web-app.json",
+		},
+		{
 			Name: "console-identity", Kind: HTTP, Timeout: 30 * time.Second, MemoryMB: 256, Uses: console,
 			Summary: "First-time setup, login, tokens, account, workspaces, features.",
 			Routes: []Route{

@@ -5,45 +5,15 @@ import (
 
 	"github.com/millrace/millrace/shared/account"
 	"github.com/millrace/millrace/shared/api/edge"
+	"github.com/millrace/millrace/shared/api/show"
 )
 
 // object is a part of an answer whose fields are written once, here.
 type object = map[string]any
 
-// systemFeatures tells the console what this deployment offers: the contract's
-// community edition without a mail server, registration and a marketplace.
+// systemFeatures tells the console what this deployment offers.
 func systemFeatures(w http.ResponseWriter, _ *http.Request) error {
-	return edge.OK(w, object{
-		"deployment_edition":               "COMMUNITY",
-		"enable_app_deploy":                false,
-		"enable_change_email":              true,
-		"enable_collaboration_mode":        true,
-		"enable_creators_platform":         true,
-		"enable_email_code_login":          false,
-		"enable_email_password_login":      true,
-		"enable_explore_banner":            false,
-		"enable_learn_app":                 true,
-		"enable_marketplace":               false,
-		"enable_social_oauth_login":        false,
-		"enable_step_by_step_tour":         false,
-		"is_allow_register":                false,
-		"is_email_setup":                   false,
-		"knowledge_fs_enabled":             false,
-		"rbac_enabled":                     false,
-		"sso_enforced_for_signin":          false,
-		"sso_enforced_for_signin_protocol": nil,
-		"license":                          object{"status": "none"},
-		"branding": object{
-			"enabled": false, "application_title": "", "login_page_logo": "", "workspace_logo": "", "favicon": "",
-		},
-		"plugin_installation_permission": object{
-			"plugin_installation_scope": "all", "restrict_to_marketplace_only": false,
-		},
-		"webapp_auth": object{
-			"enabled": false, "allow_sso": false, "sso_config": object{"protocol": nil}, "allow_email_code_login": false,
-			"allow_email_password_login": false, "allow_public_access": true,
-		},
-	})
+	return edge.OK(w, show.SystemFeatures())
 }
 
 // features tells the console what the workspace's plan offers. Nobody is

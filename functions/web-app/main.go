@@ -1,0 +1,13 @@
+// Command web-app serves the API behind apps' pages. What it serves is in shared/catalogue, how it
+// is built in shared/assemble.
+package main
+
+import (
+	"github.com/millrace/millrace/shared/assemble"
+	_ "github.com/millrace/millrace/shared/assemble/drivers/blobs"
+	_ "github.com/millrace/millrace/shared/assemble/drivers/secrets"
+)
+
+func main() {
+	assemble.Main("web-app", assemble.WebApp)
+}

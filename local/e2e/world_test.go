@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	program.path = filepath.Join(dir, "millrace")
+	program.path = filepath.Join(dir, "under-test")
 	code := m.Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)

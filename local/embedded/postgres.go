@@ -162,9 +162,15 @@ func (p *Postgres) begin(ctx context.Context) error {
 	return nil
 }
 
-// launch starts the server; a free port found a moment ago may be taken by the
-// time the server binds it, so that is tried again.
+// dyingTime is how long the processes of a killed server may take to end; until
+// then its shared memory keeps a new server out.
+const dyingTime = 15 * time.Second
+
+// launch starts the server. Two things pass by themselves and are tried again: a
+// free port found a moment ago that is taken when the server binds it, and the
+// last processes of a server that was killed.
 func (p *Postgres) launch(ctx context.Context) error {
+	begun := time.Now()
 	for attempt := 1; ; attempt++ {
 		port, err := p.choosePort()
 		if err != nil {
@@ -178,8 +184,17 @@ func (p *Postgres) launch(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		stolen := p.opts.Port == 0 && strings.Contains(strings.ToLower(log), "address already in use")
-		if !stolen || attempt == 5 {
+		low := strings.ToLower(log)
+		if strings.Contains(low, "shared memory block") && strings.Contains(low, "still in use") && time.Since(begun) < dyingTime {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(100 * time.Millisecond):
+			}
+			continue
+		}
+		stolen := p.opts.Port == 0 && strings.Contains(low, "address already in use")
+		if !stolen || attempt >= 5 {
 			return diagnose("PostgreSQL did not start", p.data, log, err)
 		}
 	}

@@ -90,7 +90,7 @@ const (
 func Functions() []Function {
 	run := []Resource{Postgres, Redis, BlobRead, BlobWrite, SendRuns, CallCode, Egress, SecretKey}
 	console := []Resource{Postgres, Redis, BlobRead, BlobWrite, SecretKey}
-	return []Function{
+	served := []Function{
 		{
 			Name: "chat-messages", Kind: HTTP, Streaming: true, Timeout: 15 * time.Minute, MemoryMB: 512, Uses: run,
 			Summary: "Runs a chatflow for a client and streams the answer; stops it.",
@@ -179,6 +179,13 @@ func Functions() []Function {
 			Routes:  []Route{{"", "/files/{rest...}"}},
 			Sample:  "apigateway-v2.files.json",
 		},
+	}
+	return append(served, behind(run)...)
+}
+
+// behind are the functions that no client calls.
+func behind(run []Resource) []Function {
+	return []Function{
 		{
 			Name: "run-workflow", Kind: Queue, Timeout: 15 * time.Minute, MemoryMB: 512, Uses: run,
 			Summary: "Advances a run that was handed over, recovered or started without a waiting client.",

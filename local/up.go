@@ -60,7 +60,7 @@ type backend interface {
 // up starts everything, serves until ctx ends and stops everything.
 func up(ctx context.Context, o options, cfg config.Config, out io.Writer) (err error) {
 	say := func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
-	listener, err := listen(o.listen)
+	listener, err := listen(ctx, o.listen)
 	if err != nil {
 		return err
 	}
@@ -131,18 +131,25 @@ func drain(server *http.Server) error {
 	return nil
 }
 
-func listen(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, &embedded.Error{
-			Problem: "another program listens on " + addr,
-			Hint:    "stop it, or choose another address with --listen 127.0.0.1:8081",
+// listen opens the port. A process that was killed a moment ago may still hold it
+// through a child that was just being made, so one that is taken gets a second
+// chance.
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	const tries, wait = 20, 50 * time.Millisecond
+	for i := 1; ; i++ {
+		l, err := net.Listen("tcp", addr)
+		switch {
+		case err == nil:
+			return l, nil
+		case !errors.Is(err, syscall.EADDRINUSE):
+			return nil, &embedded.Error{Problem: "cannot listen on " + addr, Hint: "--listen takes HOST:PORT", Err: err}
+		case i == tries || clock.Sleep(ctx, clock.System{}, wait) != nil:
+			return nil, &embedded.Error{
+				Problem: "another program listens on " + addr,
+				Hint:    "stop it, or choose another address with --listen 127.0.0.1:8081",
+			}
 		}
 	}
-	if err != nil {
-		return nil, &embedded.Error{Problem: "cannot listen on " + addr, Hint: "--listen takes HOST:PORT", Err: err}
-	}
-	return l, nil
 }
 
 // prepare starts the parts that the user's settings do not name and writes

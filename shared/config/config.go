@@ -156,9 +156,6 @@ type Egress struct {
 // Server says how a function is reached on plain HTTP and how the platform
 // delivers events to it.
 type Server struct {
-	// Port is the first of PORT, FUNCTIONS_CUSTOMHANDLER_PORT and FC_SERVER_PORT
-	// that is set; 8080 otherwise.
-	Port string
 	// Lambda is true when the process was started by a Lambda runtime.
 	Lambda bool
 	// StreamResponse says that the deployment streams answers: the event does
@@ -221,13 +218,6 @@ func FromMap(vars map[string]string) (Config, error) {
 	}
 	if c.Demo.OpenAIKey != "" && c.Demo.OpenAIBaseURL == "" {
 		c.Demo.OpenAIBaseURL = "https://api.openai.com/v1"
-	}
-	c.Server.Port = "8080"
-	for _, name := range []string{"PORT", "FUNCTIONS_CUSTOMHANDLER_PORT", "FC_SERVER_PORT"} {
-		if vars[name] != "" {
-			c.Server.Port = vars[name]
-			break
-		}
 	}
 	c.Server.Lambda = vars["AWS_LAMBDA_RUNTIME_API"] != ""
 	return c, nil

@@ -20,6 +20,7 @@ import (
 	"github.com/millrace/millrace/local/embedded"
 	"github.com/millrace/millrace/shared/mockecho"
 	"github.com/millrace/millrace/shared/mockmodel"
+	"github.com/millrace/millrace/shared/postgres"
 )
 
 // server is a local server under test with the database and the partners that
@@ -83,7 +84,7 @@ func (s *server) start(ctx context.Context, verbose bool) error {
 		return err
 	}
 	s.cmd = exec.Command(s.binary, "up", "--listen", s.addr, "--data", filepath.Join(s.dir, "data"))
-	s.cmd.Env = append(os.Environ(), "DATABASE_URL="+s.pg.URL(), "MILLRACE_DB_POOL_SIZE=16", "LOG_LEVEL=ERROR")
+	s.cmd.Env = append(os.Environ(), "DATABASE_URL="+postgres.Direct(s.pg.URL()), "MILLRACE_DB_POOL_SIZE=16", "LOG_LEVEL=ERROR")
 	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.out
 	if verbose {
 		s.cmd.Stdout, s.cmd.Stderr = os.Stderr, os.Stderr

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/exaring/otelpgx"
@@ -53,13 +54,14 @@ type Options struct {
 	Name string
 }
 
-// Open returns a pool on url (postgres://...). It does not connect: the first
-// statement does.
-func Open(ctx context.Context, url string, opts *Options) (*pgxpool.Pool, error) {
+// Open returns a pool on an address (postgres://...). It does not connect: the first
+// statement does. The pool suits a transaction pooler; Direct makes the URL of
+// a server itself.
+func Open(ctx context.Context, address string, opts *Options) (*pgxpool.Pool, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	cfg, err := pgxpool.ParseConfig(url)
+	cfg, err := pgxpool.ParseConfig(address)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: the database URL: %w", err)
 	}
@@ -71,7 +73,10 @@ func Open(ctx context.Context, url string, opts *Options) (*pgxpool.Pool, error)
 	cfg.MaxConnIdleTime = 5 * time.Minute
 	// Prepared statements live in a session, and behind a transaction pooler the
 	// session changes with every transaction; descriptions can be kept here.
-	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	// Who connects to the server itself says so in the URL.
+	if !namesExecMode(address) {
+		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC" // the contract's timestamps have no zone and mean UTC
 	name := opts.Name
 	if name == "" {
@@ -79,13 +84,36 @@ func Open(ctx context.Context, url string, opts *Options) (*pgxpool.Pool, error)
 	}
 	cfg.ConnConfig.RuntimeParams["application_name"] = name
 	if opts.Trace {
-		cfg.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithTrimSQLInSpanName(), otelpgx.WithDisableQuerySpanNamePrefix())
+		cfg.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithDisableQuerySpanNamePrefix())
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	return pool, nil
+}
+
+const execModeParameter = "default_query_exec_mode"
+
+// namesExecMode reports whether a URL chooses how statements are sent. URLs that
+// cannot be read choose nothing.
+func namesExecMode(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Query().Has(execModeParameter)
+}
+
+// Direct returns the URL of a server that is connected to without a pooler:
+// statements are then prepared once for each connection. It keeps a URL that has
+// made its own choice.
+func Direct(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Query().Has(execModeParameter) {
+		return address
+	}
+	q := u.Query()
+	q.Set(execModeParameter, "cache_statement")
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 // InTx runs fn in a transaction that commits when fn returns nil.

@@ -76,3 +76,18 @@ func TestErrors(t *testing.T) {
 	require.Equal(t, "a", postgres.Text(postgres.Null("a")))
 	require.Empty(t, postgres.Text(nil))
 }
+
+func TestDirectPreparesStatements(t *testing.T) {
+	t.Parallel()
+	address := postgres.Direct(pgtest.URL(t))
+	require.Equal(t, address, postgres.Direct(address))
+	own := "postgres://h/d?default_query_exec_mode=exec"
+	require.Equal(t, own, postgres.Direct(own), "a choice stays")
+	pool, err := postgres.Open(t.Context(), address, &postgres.Options{MaxConns: 1})
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	var n int
+	require.NoError(t, pool.QueryRow(t.Context(), `SELECT $1::int`, 1).Scan(&n))
+	require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM pg_prepared_statements WHERE name <> ''`).Scan(&n))
+	require.Positive(t, n)
+}

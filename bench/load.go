@@ -150,6 +150,7 @@ func firstToken(ctx context.Context, s *server, d time.Duration) error {
 		}
 	}
 	direct, event, token = nil, nil, nil
+	before := s.cpu()
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		if err := once(); err != nil {
 			return err
@@ -159,6 +160,7 @@ func firstToken(ctx context.Context, s *server, d time.Duration) error {
 	fmt.Printf("    p50: model's first token %s; our first event %s, first token %s: %s added (p99 %s)  %s\n",
 		ms(percentile(direct, 50)), ms(percentile(event, 50)), ms(percentile(token, 50)), ms(added),
 		ms(percentile(token, 99)-percentile(direct, 99)), verdict(added < 5*time.Millisecond, "under 5 ms at p50"))
+	fmt.Printf("       processor time of a run %s\n", s.cpu().minus(before).per(len(token)))
 	return nil
 }
 
@@ -216,6 +218,7 @@ func durableStep(ctx context.Context, s *server, d time.Duration) error {
 	if err != nil {
 		return err
 	}
+	before := s.cpu()
 	durable, err := repeat(ctx, 1, d, chain)
 	if err != nil {
 		return err
@@ -223,5 +226,6 @@ func durableStep(ctx context.Context, s *server, d time.Duration) error {
 	p, q := percentile(plain, 50), percentile(durable, 50)
 	fmt.Printf("    p50: loop %s, durable run %s: %s a step over the request itself (ratio %.1f)\n",
 		ms(p), ms(q), ms((q-p)/steps), float64(q)/float64(p))
+	fmt.Printf("       processor time of a step %s\n", s.cpu().minus(before).per(len(durable)*steps))
 	return nil
 }

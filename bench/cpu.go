@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -56,7 +57,7 @@ func statFields(pid int) []string {
 	if err != nil {
 		return nil
 	}
-	return strings.Fields(string(text)[strings.LastIndexByte(string(text), ')')+1:])
+	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 }
 
 func parent(pid int) int {

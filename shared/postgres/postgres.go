@@ -84,7 +84,7 @@ func Open(ctx context.Context, address string, opts *Options) (*pgxpool.Pool, er
 	}
 	cfg.ConnConfig.RuntimeParams["application_name"] = name
 	if opts.Trace {
-		cfg.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithDisableQuerySpanNamePrefix())
+		cfg.ConnConfig.Tracer = otelpgx.NewTracer()
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {

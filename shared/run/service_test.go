@@ -231,8 +231,6 @@ func (g *gate) call(ctx context.Context, x *workflow.Execution) (*workflow.Resul
 
 func isText(i run.Item) bool { return i.Event.Type == workflow.EventText }
 
-func isEnd(i run.Item) bool { return i.Event.Type == workflow.EventRunFinished }
-
 func TestClientsJoinWhereTheyWere(t *testing.T) {
 	t.Parallel()
 	g := newGate()

@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.DurationVar(&o.tick, "tick", defaultTick, "")
 	flags.BoolVar(&o.exit, "exit", false, "")
 	if err := flags.Parse(args); err != nil {
-		fmt.Fprint(out, usage)
+		_, _ = fmt.Fprint(out, usage)
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
 		}
@@ -92,10 +92,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 		return migrations.Run(ctx, cfg.Data.DatabaseURL, &migrations.Options{Progress: tellMigration(out)})
 	case "help":
-		fmt.Fprint(out, usage)
+		_, _ = fmt.Fprint(out, usage)
 		return nil
 	}
-	fmt.Fprint(out, usage)
+	_, _ = fmt.Fprint(out, usage)
 	return fmt.Errorf("there is no command %q", command)
 }
 
@@ -103,23 +103,23 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 func report(w io.Writer, err error) {
 	var known *embedded.Error
 	if errors.As(err, &known) {
-		fmt.Fprintf(w, "millrace: %s\n", known.Problem)
+		_, _ = fmt.Fprintf(w, "millrace: %s\n", known.Problem)
 		if known.Err != nil {
-			fmt.Fprintf(w, "  cause: %v\n", known.Err)
+			_, _ = fmt.Fprintf(w, "  cause: %v\n", known.Err)
 		}
 		if known.Hint != "" {
-			fmt.Fprintf(w, "  try:   %s\n", known.Hint)
+			_, _ = fmt.Fprintf(w, "  try:   %s\n", known.Hint)
 		}
 		return
 	}
-	fmt.Fprintf(w, "millrace: %v\n", err)
+	_, _ = fmt.Fprintf(w, "millrace: %v\n", err)
 }
 
 // tellMigration prints each step of bringing a schema up to date.
 func tellMigration(out io.Writer) func(migrations.Step) {
 	return func(s migrations.Step) {
 		if s.Name != "" {
-			fmt.Fprintf(out, "schema     %s (%d of %d)\n", s.Name, s.Done+1, s.Total)
+			_, _ = fmt.Fprintf(out, "schema     %s (%d of %d)\n", s.Name, s.Done+1, s.Total)
 		}
 	}
 }

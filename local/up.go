@@ -59,7 +59,7 @@ type backend interface {
 
 // up starts everything, serves until ctx ends and stops everything.
 func up(ctx context.Context, o options, cfg config.Config, out io.Writer) (err error) {
-	say := func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
+	say := func(format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) }
 	listener, err := listen(ctx, o.listen)
 	if err != nil {
 		return err

@@ -142,7 +142,7 @@ type printer struct {
 
 func (p *printer) event(ev apiclient.Event) error {
 	if p.inText && ev.Name != "text_chunk" {
-		fmt.Fprintln(p.out)
+		_, _ = fmt.Fprintln(p.out)
 		p.inText = false
 	}
 	var body struct {
@@ -162,17 +162,17 @@ func (p *printer) event(ev apiclient.Event) error {
 	switch ev.Name {
 	case "text_chunk":
 		if !p.inText && strings.TrimSpace(data.Text) != "" {
-			fmt.Fprint(p.out, at, "text      ")
+			_, _ = fmt.Fprint(p.out, at, "text      ")
 			p.inText = true
 		}
 		if p.inText {
-			fmt.Fprint(p.out, data.Text)
+			_, _ = fmt.Fprint(p.out, data.Text)
 		}
 	case "node_finished":
-		fmt.Fprintf(p.out, "%snode      %-36s %s (%.1f ms)\n", at, data.Title+" ["+data.NodeType+"]", data.Status, data.Elapsed*1000)
+		_, _ = fmt.Fprintf(p.out, "%snode      %-36s %s (%.1f ms)\n", at, data.Title+" ["+data.NodeType+"]", data.Status, data.Elapsed*1000)
 	case "workflow_finished":
 		p.done = true
-		fmt.Fprintf(p.out, "%sfinished  %s\n%s\n", at, data.Status, indent(data.Outputs))
+		_, _ = fmt.Fprintf(p.out, "%sfinished  %s\n%s\n", at, data.Status, indent(data.Outputs))
 		if data.Status != "succeeded" {
 			reason := data.Status
 			if data.Error != nil {
@@ -194,4 +194,4 @@ func indent(raw json.RawMessage) string {
 	return "             " + b.String()
 }
 
-func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.Out, format+"\n", args...) }
+func (d *demo) say(format string, args ...any) { _, _ = fmt.Fprintf(d.Out, format+"\n", args...) }

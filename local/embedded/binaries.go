@@ -192,7 +192,7 @@ func fetchInto(ctx context.Context, o *Options, version embeddedpostgres.Postgre
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(stage)
+	defer os.RemoveAll(stage) //nolint:errcheck // a rest costs space only
 	blocker := filepath.Join(stage, "blocked")
 	if err := os.WriteFile(blocker, nil, 0o600); err != nil {
 		return err

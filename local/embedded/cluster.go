@@ -123,7 +123,7 @@ func (p *Postgres) initdb(ctx context.Context, stage string) error {
 	if err := os.WriteFile(pwfile, []byte(password), 0o600); err != nil {
 		return err
 	}
-	defer os.Remove(pwfile)
+	defer os.Remove(pwfile) //nolint:errcheck // the folder keeps the same password anyway
 	if err := p.account.own(pwfile); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package embedded_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -20,13 +21,13 @@ func TestRedisKeysExpireByTheClock(t *testing.T) {
 	opts, err := redis.ParseURL(server.URL())
 	require.NoError(t, err)
 	client := redis.NewClient(opts)
-	t.Cleanup(func() { client.Close() })
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
 
 	require.NoError(t, client.Set(t.Context(), "k", "v", time.Minute).Err())
 	require.Equal(t, "v", client.Get(t.Context(), "k").Val())
 	clk.BlockUntil(1)
 	clk.Advance(2 * time.Minute)
-	require.Eventually(t, func() bool { return client.Get(t.Context(), "k").Err() == redis.Nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return errors.Is(client.Get(t.Context(), "k").Err(), redis.Nil) }, 5*time.Second, time.Millisecond)
 }
 
 func TestRedisKeysExpireByTheMachinesClock(t *testing.T) {
@@ -37,9 +38,9 @@ func TestRedisKeysExpireByTheMachinesClock(t *testing.T) {
 	opts, err := redis.ParseURL(server.URL())
 	require.NoError(t, err)
 	client := redis.NewClient(opts)
-	t.Cleanup(func() { client.Close() })
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	require.NoError(t, client.Set(t.Context(), "k", "v", 20*time.Millisecond).Err())
-	require.Eventually(t, func() bool { return client.Get(t.Context(), "k").Err() == redis.Nil }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return errors.Is(client.Get(t.Context(), "k").Err(), redis.Nil) }, 5*time.Second, 5*time.Millisecond)
 }
 
 func TestRedisWantsItsPassword(t *testing.T) {
@@ -51,6 +52,6 @@ func TestRedisWantsItsPassword(t *testing.T) {
 	require.NoError(t, err)
 	opts.Password = ""
 	client := redis.NewClient(opts)
-	t.Cleanup(func() { client.Close() })
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	require.ErrorContains(t, client.Ping(t.Context()).Err(), "NOAUTH")
 }

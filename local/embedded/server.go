@@ -90,7 +90,7 @@ func (p *Postgres) startServer(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer logFile.Close()
+	defer logFile.Close() //nolint:errcheck // the server writes with its own descriptor
 	if info, err := logFile.Stat(); err == nil && info.Size() > 8<<20 {
 		_ = logFile.Truncate(0) // keep the log from growing for ever
 	}

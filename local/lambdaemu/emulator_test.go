@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			panic(err)
 		}
-		defer os.RemoveAll(dir)
+		defer os.RemoveAll(dir) //nolint:errcheck // a rest costs space only
 		binDir = dir
 		cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", filepath.Join(dir, "plain"), "./testdata/probe")
 		if out, err := cmd.CombinedOutput(); err != nil {

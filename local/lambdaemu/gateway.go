@@ -310,7 +310,7 @@ func renderStream(w http.ResponseWriter, resp response) error {
 	for {
 		if len(rest) > 0 {
 			if _, err := w.Write(rest); err != nil {
-				return nil // the client is gone; closing the body lets the function go on
+				return nil //nolint:nilerr // the client is gone; closing the body lets the function go on
 			}
 			pending = true
 		}

@@ -237,7 +237,7 @@ func prepareSeed(ctx context.Context, progress func(string)) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(stage)
+	defer os.RemoveAll(stage) //nolint:errcheck // a rest costs space only
 	if err := os.Chmod(stage, 0o711); err != nil {
 		return "", err
 	}

@@ -200,7 +200,7 @@ func (e *emitter) text(s string, in int, key bool) {
 	switch {
 	case a.plain && plainIsText(s):
 		e.plain([]rune(s), in, !key)
-	case a.single && !(key && a.multiline):
+	case a.single && (!key || !a.multiline):
 		e.single([]rune(s), in, !key)
 	default:
 		e.double([]rune(s), in, !key)

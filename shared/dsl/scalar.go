@@ -182,7 +182,8 @@ func escaped(r rune) bool {
 	if r == '"' || r == '\\' || r == 0x85 || r == 0x2028 || r == 0x2029 || r == 0xfeff {
 		return true
 	}
-	return !(r >= 0x20 && r <= 0x7e || r >= 0xa0 && r <= 0xd7ff || r >= 0xe000 && r <= 0xfffd)
+	printable := r >= 0x20 && r <= 0x7e || r >= 0xa0 && r <= 0xd7ff || r >= 0xe000 && r <= 0xfffd
+	return !printable
 }
 
 func (e *emitter) double(text []rune, in int, fold bool) {

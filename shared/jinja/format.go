@@ -324,7 +324,7 @@ func generalFloat(a float64, prec int, alt, asRepr bool) string {
 		}
 		return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
 	}
-	if exp < -4 || exp >= limit && !(asRepr && exp < prec-1) {
+	if exp < -4 || exp >= limit && (!asRepr || exp >= prec-1) {
 		return trim(m) + "e" + expText
 	}
 	s := trim(strconv.FormatFloat(a, 'f', max(prec-1-exp, 0), 64))

@@ -440,11 +440,10 @@ func (p *parser) test(x expr) expr {
 	n.name = p.dottedName()
 	n.spec = p.env.tests[n.name]
 	t := p.cur()
-	switch {
-	case t.typ == "lparen":
+	switch t.typ {
+	case "lparen":
 		n.callArgs = p.callArgs()
-	case t.typ == tokName || t.typ == tokString || t.typ == tokInteger || t.typ == tokFloat ||
-		t.typ == "lbracket" || t.typ == "lbrace":
+	case tokName, tokString, tokInteger, tokFloat, "lbracket", "lbrace":
 		if t.test("name:else") || t.test("name:or") || t.test("name:and") {
 			break
 		}

@@ -85,8 +85,6 @@ func (w *pprinter) format(v any, indent, allowance int) {
 			room := 1
 			if i == len(items)-1 {
 				room = allowance + len(end)
-			} else {
-				room = 1
 			}
 			if i > 0 {
 				w.write(",\n" + pad)

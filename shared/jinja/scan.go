@@ -8,7 +8,7 @@ import (
 func matchName(s string) int {
 	for i, r := range s {
 		if r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.Nl, r) &&
-			!(i > 0 && (unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Mc, r) || r == '\u00b7')) {
+			(i == 0 || !unicode.Is(unicode.Mn, r) && !unicode.Is(unicode.Mc, r) && r != '\u00b7') {
 			return i
 		}
 	}

@@ -96,9 +96,10 @@ func (f *fieldFormatter) field(s string, depth int) string {
 	name, spec, conv := s, "", byte(0)
 	bracket := false
 	for i := 0; i < len(s); i++ {
-		if s[i] == '[' {
+		switch s[i] {
+		case '[':
 			bracket = true
-		} else if s[i] == ']' {
+		case ']':
 			bracket = false
 		}
 		if bracket || s[i] != ':' && s[i] != '!' {

@@ -353,8 +353,7 @@ func (s *rangeIter) next() (any, bool) {
 }
 
 type stringIter struct {
-	s  string
-	mk bool
+	s string
 }
 
 func (s *stringIter) next() (any, bool) {

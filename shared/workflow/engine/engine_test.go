@@ -500,7 +500,7 @@ func TestRestoreAtEveryCommit(t *testing.T) {
 		}
 		clear(runs)
 		b := setup(t, graph, call)
-		b.host.events = events
+		b.events = events
 		b.n = 100
 		r := b.run()
 		require.NoError(t, r.Restore(events))

@@ -244,7 +244,7 @@ func (c checker) boolean(v any, name string) (any, error) {
 
 func (c checker) number(v any, name string) (any, error) {
 	low, high := c.limits.MinNumber, c.limits.MaxNumber
-	inside := true
+	var inside bool
 	switch n := v.(type) {
 	case nil:
 		return nil, nil

@@ -175,7 +175,7 @@ func (l *lambdaEntry) stream(ctx context.Context, e *event, s shape, after func(
 func (l *lambdaEntry) call(w http.ResponseWriter, r *http.Request) (panicked any) {
 	ctx := l.opts.Propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 	defer func() {
-		if panicked = recover(); panicked != nil && panicked != http.ErrAbortHandler {
+		if panicked = recover(); panicked != nil && panicked != http.ErrAbortHandler { //nolint:errorlint // a panic's value, told apart as net/http does
 			l.opts.Logger.ErrorContext(ctx, "handler panicked", "function", l.opts.Function,
 				"path", r.URL.Path, "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
 		}

@@ -124,7 +124,7 @@ func TestEverySampleReachesItsHandler(t *testing.T) {
 				HTTP: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					mux := http.NewServeMux()
 					for _, route := range f.Routes {
-						mux.HandleFunc(route.Pattern(), func(w http.ResponseWriter, _ *http.Request) { got = "http"; fmt.Fprint(w, "ok") })
+						mux.HandleFunc(route.Pattern(), func(w http.ResponseWriter, _ *http.Request) { got = "http"; _, _ = fmt.Fprint(w, "ok") })
 					}
 					mux.ServeHTTP(w, r)
 				}),
@@ -305,7 +305,7 @@ func TestStreamSendsEachWriteAtOnce(t *testing.T) {
 		w.(http.Flusher).Flush()
 		for i := range 3 {
 			<-next
-			fmt.Fprintf(w, "data: %d\n\n", i)
+			_, _ = fmt.Fprintf(w, "data: %d\n\n", i)
 		}
 	})}, Options{Streaming: true, AfterInvoke: func(context.Context) { flushed = true }})
 	out, err := l.invoke(context.Background(), sample(t, "function-url.chat-messages.json"))
@@ -334,7 +334,7 @@ func TestStreamSendsEachWriteAtOnce(t *testing.T) {
 func TestStreamBrokenOffByPanicIsAnError(t *testing.T) {
 	t.Parallel()
 	l := entry(Handlers{HTTP: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, "half")
+		_, _ = fmt.Fprint(w, "half")
 		panic("x")
 	})}, Options{Streaming: true})
 	out, err := l.invoke(context.Background(), sample(t, "function-url.chat-messages.json"))

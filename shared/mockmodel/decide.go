@@ -154,7 +154,7 @@ func formatted(user string, format any) (string, bool) {
 		if text, ok := spec.(string); ok {
 			spec, _ = value.Decode([]byte(text))
 		}
-		var schema any = spec
+		schema := spec
 		if o, ok := spec.(*value.Object); ok && truthy(o.Value("schema")) {
 			schema = o.Value("schema")
 		}

@@ -95,7 +95,7 @@ func (asPool) SubscriptionCheck(s *pubsub.Subscription) error {
 func (asPool) TopicErrorCheck(t *pubsub.Topic, err error) error {
 	var pg *pgconn.PgError
 	if t.ErrorAs(err, &pg) {
-		return fmt.Errorf("a missing queue is not Postgres's error: %v", pg)
+		return fmt.Errorf("a missing queue is not Postgres's error: %w", pg)
 	}
 	return nil
 }
@@ -103,7 +103,7 @@ func (asPool) TopicErrorCheck(t *pubsub.Topic, err error) error {
 func (asPool) SubscriptionErrorCheck(s *pubsub.Subscription, err error) error {
 	var pg *pgconn.PgError
 	if s.ErrorAs(err, &pg) {
-		return fmt.Errorf("a missing queue is not Postgres's error: %v", pg)
+		return fmt.Errorf("a missing queue is not Postgres's error: %w", pg)
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func (t *Telemetry) InstrumentPostgres(cfg *pgxpool.Config, clk clock.Clock) {
 	cfg.ConnConfig.Tracer = &pgxTracer{
 		Tracer: otelpgx.NewTracer(
 			otelpgx.WithTracerProvider(t.tracers), otelpgx.WithMeterProvider(t.meters),
-			otelpgx.WithTrimSQLInSpanName(), otelpgx.WithDisableAcquireTracer(),
+			otelpgx.WithDisableAcquireTracer(),
 		),
 		metrics: t.metrics, clk: clk, name: cfg.ConnConfig.Database,
 	}

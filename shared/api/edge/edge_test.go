@@ -143,7 +143,7 @@ func TestCORS(t *testing.T) {
 
 func TestQuery(t *testing.T) {
 	t.Parallel()
-	q := edge.NewQuery(httptest.NewRequest("GET", "/x?page=2&limit=abc&named=true&big=500", nil))
+	q := edge.NewQuery(httptest.NewRequest(http.MethodGet, "/x?page=2&limit=abc&named=true&big=500", nil))
 	require.Equal(t, 2, q.Int("page", 1, 1, 0))
 	require.True(t, q.Bool("named", false))
 	require.Equal(t, 20, q.Int("absent", 20, 1, 100))

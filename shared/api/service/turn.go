@@ -33,7 +33,7 @@ type turn struct {
 
 // newTurn makes the request of a run, inputs and files left open.
 func (a *api) newTurn(c *caller, w *Workflow, f *form, o *options) *turn {
-	runID := ids.Random()
+	runID := ids.New() // ordered by time: what is keyed by run stays together in indexes
 	t := &turn{
 		caller: c, form: f, given: o.inputs, files: o.files, streaming: o.streaming, started: func() {},
 		req: run.StartRequest{

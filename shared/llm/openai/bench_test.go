@@ -3,6 +3,7 @@ package openai_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -47,7 +48,7 @@ func BenchmarkStream(b *testing.B) {
 				}
 				for {
 					c, err := s.Next()
-					if err == io.EOF || (!all && c.Text != "") {
+					if errors.Is(err, io.EOF) || (!all && c.Text != "") {
 						break
 					}
 					if err != nil {

@@ -191,7 +191,7 @@ func TestForeignersAndRoles(t *testing.T) {
 		require.Equal(t, 404, status, "%s %s", r.Method, r.Path)
 		require.Equal(t, "app_not_found", body["code"], r.Path)
 		tried++
-		if r.Method != "GET" {
+		if r.Method != http.MethodGet {
 			status, _ = call(t, normal, r.Method, path, object{})
 			require.Equal(t, 403, status, "%s %s", r.Method, r.Path)
 		}

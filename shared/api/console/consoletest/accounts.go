@@ -91,7 +91,7 @@ func (s *Accounts) join(tenantID, accountID string, role account.Role, at time.T
 		if j.tenant == tenantID && j.account == accountID {
 			return errs.New(errs.Conflict, "")
 		}
-		first = first && !(j.account == accountID && j.current)
+		first = first && (j.account != accountID || !j.current)
 	}
 	s.joins = append(s.joins, join{tenantID, accountID, role, first, at})
 	return nil

@@ -137,7 +137,7 @@ func (s *Service) ConfirmImport(ctx context.Context, by Actor, id string) (Impor
 	}
 	var w waiting
 	if err := json.Unmarshal([]byte(raw), &w); err != nil || w.TenantID != by.TenantID || w.AccountID != by.AccountID {
-		return importFailed(id, expired), nil
+		return importFailed(id, expired), nil //nolint:nilerr // what is kept but cannot be read is as good as gone
 	}
 	if _, err := s.pending.Take(ctx, pendingKey(id)); errs.Is(err, errs.NotFound) {
 		return importFailed(id, expired), nil

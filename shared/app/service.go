@@ -78,7 +78,7 @@ type Actor struct {
 	Language string
 }
 
-// Draft of an app: what a creation asks for.
+// NewApp is what a creation asks for.
 type NewApp struct {
 	Name, Description, Mode        string
 	IconType, Icon, IconBackground string

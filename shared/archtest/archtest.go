@@ -8,6 +8,7 @@
 package archtest
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -111,7 +112,7 @@ func (r *Repo) add(root fs.FS, p string, d fs.DirEntry) error {
 	if err != nil {
 		return err
 	}
-	if strings.ContainsRune(string(raw), 0) { // not text
+	if bytes.ContainsRune(raw, 0) { // not text
 		return nil
 	}
 	r.Texts[p] = string(raw)

@@ -278,7 +278,7 @@ func RunWorkflow(_ context.Context, p *Platform) (cloudruntime.Handlers, error) 
 		if err := json.Unmarshal(t.Body, &m); err != nil || m.RunID == "" {
 			// A message that is no wake-up never becomes one: do not take it again.
 			p.Logger.ErrorContext(ctx, "message dropped: it is no wake-up", "queue", t.Source, "id", t.ID)
-			return nil, nil
+			return nil, nil //nolint:nilerr // an error would bring it back
 		}
 		err := s.Continue(ctx, m.TenantID, m.RunID)
 		if errs.Is(err, errs.NotFound) {

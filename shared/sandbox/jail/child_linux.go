@@ -33,12 +33,11 @@ func MaybeChild() {
 	// Less than a second to live: collecting garbage would only start threads.
 	debug.SetGCPercent(-1)
 	err := childMain(os.Args[1])
-	if err != nil {
-		_, _ = io.WriteString(os.NewFile(controlFD, "control"), err.Error())
-	}
+	_, _ = io.WriteString(os.NewFile(controlFD, "control"), err.Error())
 	os.Exit(1)
 }
 
+// childMain returns only on failure.
 func childMain(orders string) error {
 	var spec childSpec
 	if err := json.Unmarshal([]byte(orders), &spec); err != nil {

@@ -77,7 +77,15 @@ BEGIN
             elapsed_, tokens_, steps_, by_role_, by_, created_at_, finished_at_, exceptions_);
     END IF;
     IF nodes_ IS NOT NULL THEN
-        PERFORM millrace_nodes_v1(run_, tenant_, app_, nodes_, NULL, by_role_, by_);
+        INSERT INTO workflow_node_executions (id, tenant_id, app_id, workflow_id, triggered_from, workflow_run_id, index, node_id, node_type,
+            title, inputs, process_data, outputs, status, error, elapsed_time, execution_metadata, created_at, created_by_role, created_by,
+            finished_at, node_execution_id)
+        SELECT n.id, tenant_, app_, n.workflow_id, n.triggered_from, run_, n.index, n.node_id, n.node_type,
+            n.title, n.inputs, n.process_data, n.outputs, n.status, n.error, n.elapsed_time, n.execution_metadata, n.created_at, by_role_, by_,
+            n.finished_at, n.id::text
+        FROM json_to_recordset(nodes_) AS n(id uuid, workflow_id uuid, triggered_from text, index int, node_id text, node_type text,
+            title text, inputs text, process_data text, outputs text, status text, error text, elapsed_time float8, execution_metadata text,
+            created_at timestamp, finished_at timestamp);
     END IF;
     IF log_ IS NOT NULL THEN
         INSERT INTO workflow_app_logs (id, tenant_id, app_id, workflow_id, workflow_run_id, created_from, created_by_role, created_by, created_at)

@@ -42,7 +42,7 @@ func (s *Service) Start(ctx context.Context, req StartRequest, sink Sink) (*Resu
 		return nil, err
 	}
 	if req.RunID == "" {
-		req.RunID = ids.Random()
+		req.RunID = ids.New()
 	}
 	if TaskID(req.RunID) == "" {
 		return nil, errs.New(errs.InvalidParam, "the run id must be a uuid")

@@ -25,6 +25,7 @@ import (
 	"github.com/millrace/millrace/shared/ids"
 	"github.com/millrace/millrace/shared/mockecho"
 	"github.com/millrace/millrace/shared/mockmodel"
+	"github.com/millrace/millrace/shared/postgres"
 )
 
 // Version is shown by /health.
@@ -170,7 +171,7 @@ func prepare(ctx context.Context, cfg *config.Config, o options, base string, st
 			return err
 		}
 		stack.add(pg.Stop)
-		cfg.Data.DatabaseURL = pg.URL()
+		cfg.Data.DatabaseURL = postgres.Direct(pg.URL())
 		say("postgres   %s", pg)
 	} else {
 		say("postgres   DATABASE_URL")

@@ -72,9 +72,6 @@ type Security struct {
 	AdminAPIKeyEnable     bool          `env:"ADMIN_API_KEY_ENABLE"`
 	AdminAPIKey           string        `env:"ADMIN_API_KEY"`
 	AppKeyCache           time.Duration `env:"MILLRACE_APP_KEY_CACHE" envDefault:"5s"`
-	AllowRegister         bool          `env:"ALLOW_REGISTER"`
-	AllowCreateWorkspace  bool          `env:"ALLOW_CREATE_WORKSPACE"`
-	ConsoleCORSOrigins    string        `env:"CONSOLE_CORS_ALLOW_ORIGINS"`
 	WebAPICORSOrigins     string        `env:"WEB_API_CORS_ALLOW_ORIGINS" envDefault:"*"`
 	EncryptDatasetIDs     bool          `env:"DSL_EXPORT_ENCRYPT_DATASET_ID" envDefault:"true"`
 	DeploymentEditionName string        `env:"EDITION" envDefault:"SELF_HOSTED"`
@@ -82,21 +79,18 @@ type Security struct {
 
 // URLs are the public addresses that answers contain.
 type URLs struct {
-	ConsoleAPI    string `env:"CONSOLE_API_URL"`
-	ConsoleWeb    string `env:"CONSOLE_WEB_URL"`
-	ServiceAPI    string `env:"SERVICE_API_URL"`
-	AppWeb        string `env:"APP_WEB_URL"`
-	Files         string `env:"FILES_URL"`
-	InternalFiles string `env:"INTERNAL_FILES_URL"`
+	ConsoleAPI string `env:"CONSOLE_API_URL"`
+	ConsoleWeb string `env:"CONSOLE_WEB_URL"`
+	ServiceAPI string `env:"SERVICE_API_URL"`
+	AppWeb     string `env:"APP_WEB_URL"`
+	Files      string `env:"FILES_URL"`
 }
 
 // Run bounds runs. Times without a unit are seconds, as in the contract.
 type Run struct {
 	MaxSteps          int           `env:"WORKFLOW_MAX_EXECUTION_STEPS" envDefault:"500"`
 	MaxSeconds        int           `env:"WORKFLOW_MAX_EXECUTION_TIME" envDefault:"1200"`
-	AppMaxSeconds     int           `env:"APP_MAX_EXECUTION_TIME" envDefault:"1200"`
 	MaxWorkers        int           `env:"GRAPH_ENGINE_MAX_WORKERS" envDefault:"10"`
-	MaxVariableSize   int           `env:"MAX_VARIABLE_SIZE" envDefault:"204800"`
 	TemplateMaxLength int           `env:"TEMPLATE_TRANSFORM_MAX_LENGTH" envDefault:"400000"`
 	MultimodalFormat  string        `env:"MULTIMODAL_SEND_FORMAT" envDefault:"base64"`
 	LeaseTTL          time.Duration `env:"MILLRACE_LEASE_TTL" envDefault:"15s"`
@@ -110,27 +104,24 @@ type Run struct {
 type Code struct {
 	// Sandbox is jail (a child process of this one), remote (the contract's
 	// sandbox protocol at Endpoint) or auto: remote when Endpoint is set.
-	Sandbox           string  `env:"MILLRACE_SANDBOX" envDefault:"auto"`
-	Endpoint          string  `env:"CODE_EXECUTION_ENDPOINT"`
-	APIKey            string  `env:"CODE_EXECUTION_API_KEY" envDefault:"dify-sandbox"`
-	ConnectSeconds    float64 `env:"CODE_EXECUTION_CONNECT_TIMEOUT" envDefault:"10"`
-	ReadSeconds       float64 `env:"CODE_EXECUTION_READ_TIMEOUT" envDefault:"60"`
-	AllowNetwork      bool    `env:"MILLRACE_CODE_NETWORK" envDefault:"false"`
-	Python            string  `env:"MILLRACE_PYTHON"`
-	MaxStringLength   int     `env:"CODE_MAX_STRING_LENGTH" envDefault:"400000"`
-	MaxDepth          int     `env:"CODE_MAX_DEPTH" envDefault:"5"`
-	MaxPrecision      int     `env:"CODE_MAX_PRECISION" envDefault:"20"`
-	MaxNumber         int64   `env:"CODE_MAX_NUMBER" envDefault:"9223372036854775807"`
-	MinNumber         int64   `env:"CODE_MIN_NUMBER" envDefault:"-9223372036854775808"`
-	MaxStringArrayLen int     `env:"CODE_MAX_STRING_ARRAY_LENGTH" envDefault:"30"`
-	MaxObjectArrayLen int     `env:"CODE_MAX_OBJECT_ARRAY_LENGTH" envDefault:"30"`
-	MaxNumberArrayLen int     `env:"CODE_MAX_NUMBER_ARRAY_LENGTH" envDefault:"1000"`
+	Sandbox           string `env:"MILLRACE_SANDBOX" envDefault:"auto"`
+	Endpoint          string `env:"CODE_EXECUTION_ENDPOINT"`
+	APIKey            string `env:"CODE_EXECUTION_API_KEY" envDefault:"dify-sandbox"`
+	AllowNetwork      bool   `env:"MILLRACE_CODE_NETWORK" envDefault:"false"`
+	Python            string `env:"MILLRACE_PYTHON"`
+	MaxStringLength   int    `env:"CODE_MAX_STRING_LENGTH" envDefault:"400000"`
+	MaxDepth          int    `env:"CODE_MAX_DEPTH" envDefault:"5"`
+	MaxPrecision      int    `env:"CODE_MAX_PRECISION" envDefault:"20"`
+	MaxNumber         int64  `env:"CODE_MAX_NUMBER" envDefault:"9223372036854775807"`
+	MinNumber         int64  `env:"CODE_MIN_NUMBER" envDefault:"-9223372036854775808"`
+	MaxStringArrayLen int    `env:"CODE_MAX_STRING_ARRAY_LENGTH" envDefault:"30"`
+	MaxObjectArrayLen int    `env:"CODE_MAX_OBJECT_ARRAY_LENGTH" envDefault:"30"`
+	MaxNumberArrayLen int    `env:"CODE_MAX_NUMBER_ARRAY_LENGTH" envDefault:"1000"`
 }
 
 // Files bounds uploads. Sizes are MiB.
 type Files struct {
 	SizeLimitMB        int    `env:"UPLOAD_FILE_SIZE_LIMIT" envDefault:"15"`
-	BatchLimit         int    `env:"UPLOAD_FILE_BATCH_LIMIT" envDefault:"5"`
 	ImageSizeLimitMB   int    `env:"UPLOAD_IMAGE_FILE_SIZE_LIMIT" envDefault:"10"`
 	VideoSizeLimitMB   int    `env:"UPLOAD_VIDEO_FILE_SIZE_LIMIT" envDefault:"100"`
 	AudioSizeLimitMB   int    `env:"UPLOAD_AUDIO_FILE_SIZE_LIMIT" envDefault:"50"`

@@ -2,7 +2,11 @@ package config_test
 
 import (
 	"flag"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/millrace/millrace/shared/config"
@@ -48,4 +52,31 @@ func TestDocumentationIsDerived(t *testing.T) {
 	have, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, config.Markdown(), string(have), "run: go test ./shared/config -update")
+}
+
+// TestEverySettingIsUsed keeps settings out that nothing reads: a documented
+// setting without effect is a lie.
+func TestEverySettingIsUsed(t *testing.T) {
+	t.Parallel()
+	var code strings.Builder
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && d.Name() != ".." && strings.HasPrefix(d.Name(), ".") {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		code.Write(text)
+		return err
+	})
+	require.NoError(t, err)
+	for group := range reflect.TypeFor[config.Config]().Fields() {
+		for f := range group.Type.Fields() {
+			require.Contains(t, code.String(), "."+f.Name, "nothing reads %s.%s", group.Name, f.Name)
+		}
+	}
 }

@@ -18,8 +18,18 @@ const (
 	EventNodeStarted  EventType = "node_started"
 	EventNodeRetry    EventType = "node_retry"
 	EventNodeFinished EventType = "node_finished"
-	EventText         EventType = "text"
-	EventReasoning    EventType = "reasoning"
+	// EventNodePaused and EventNodeResumed are the waits of a node.
+	EventNodePaused  EventType = "node_paused"
+	EventNodeResumed EventType = "node_resumed"
+	// EventPassStarted and EventPassFinished are one pass of a container; Node is
+	// the container and Pass the pass.
+	EventPassStarted  EventType = "pass_started"
+	EventPassFinished EventType = "pass_finished"
+	// EventRunPaused says that nothing is left to do but to wait for paused nodes.
+	// The run goes on with an EventRunStarted whose reason is ReasonResumption.
+	EventRunPaused EventType = "run_paused"
+	EventText      EventType = "text"
+	EventReasoning EventType = "reasoning"
 	// EventTextReplaced is never journalled: a relay makes it when text that a
 	// client has seen will not be continued because the step behind it has to
 	// start again. Its text is the whole response so far.
@@ -56,21 +66,68 @@ type Event struct {
 	Node      *NodeEvent   `json:"node,omitempty"`
 	Text      *TextPiece   `json:"text,omitempty"`
 	Reasoning *Reasoning   `json:"reasoning,omitempty"`
+	Pass      *Pass        `json:"pass,omitempty"`
+	Pause     *PauseInfo   `json:"pause,omitempty"`
+	Resumed   *Resumption  `json:"resumed,omitempty"`
+	Paused    *RunPaused   `json:"paused,omitempty"`
 }
 
-// Frame is one pass of one container on the way to a node.
+// Frame is one pass of one container on the way to a node, outermost first.
 type Frame struct {
 	NodeID string `json:"node_id"`
-	Index  int    `json:"index"`
+	// Type is the container's node type: iteration or loop.
+	Type  string `json:"type"`
+	Index int    `json:"index"`
+}
+
+// Pass is the payload of the pass events.
+type Pass struct {
+	Index int `json:"index"`
+	// Elapsed is in seconds; at the end of a pass only.
+	Elapsed float64 `json:"elapsed,omitempty"`
+	// Error and ErrorType are set when a node of the pass failed.
+	Error     string `json:"error,omitempty"`
+	ErrorType string `json:"error_type,omitempty"`
+}
+
+// PauseInfo is the payload of EventNodePaused.
+type PauseInfo struct {
+	Kind   string        `json:"kind"`
+	Until  time.Time     `json:"until,omitzero"`
+	Reason *value.Object `json:"reason,omitempty"`
+}
+
+// RunPaused is the payload of EventRunPaused.
+type RunPaused struct {
+	// Nodes are the ids of the paused nodes, Reasons what they wait for, both in
+	// the order in which they paused.
+	Nodes   []string        `json:"nodes"`
+	Reasons []*value.Object `json:"reasons"`
+	Outputs *value.Object   `json:"outputs"`
+	// StartedAt is the start of the run; Elapsed the seconds it has worked.
+	StartedAt time.Time `json:"started_at"`
+	Elapsed   float64   `json:"elapsed"`
+	Tokens    int64     `json:"tokens"`
+	Steps     int       `json:"steps"`
+	// Until is when the run goes on at the latest; zero means when it is woken.
+	Until time.Time `json:"until,omitzero"`
+	// Answer is the whole text that the response nodes have streamed so far.
+	Answer string `json:"answer,omitempty"`
 }
 
 // RunStarted is the payload of EventRunStarted.
 type RunStarted struct {
 	// Inputs are the user's inputs followed by the sys.* variables that are shown.
 	Inputs *value.Object `json:"inputs"`
-	// Reason is "initial" or "resumption".
+	// Reason is ReasonInitial or ReasonResumption.
 	Reason string `json:"reason"`
 }
+
+// Why a run, or a new segment of it, started.
+const (
+	ReasonInitial    = "initial"
+	ReasonResumption = "resumption"
+)
 
 // RunFinished is the payload of EventRunFinished.
 type RunFinished struct {
@@ -114,6 +171,12 @@ type NodeEvent struct {
 	Error       string        `json:"error,omitempty"`
 	ErrorType   string        `json:"error_type,omitempty"`
 	Elapsed     float64       `json:"elapsed,omitempty"` // seconds
+
+	// Length is the announced number of passes of a container that opened; nil for
+	// other nodes and for containers that failed before.
+	Length *int `json:"length,omitempty"`
+	// Steps is what the contract counts as a container's steps.
+	Steps int `json:"steps,omitempty"`
 
 	Handle  string   `json:"handle,omitempty"`
 	Updates []Update `json:"updates,omitempty"`
@@ -216,6 +279,15 @@ func ReviveEvents(events []Event) {
 		}
 		if e.Finished != nil {
 			value.Revive(e.Finished.Outputs)
+		}
+		if e.Pause != nil && e.Pause.Reason != nil {
+			value.Revive(e.Pause.Reason)
+		}
+		if e.Resumed != nil && e.Resumed.Data != nil {
+			value.Revive(e.Resumed.Data)
+		}
+		if e.Paused != nil && e.Paused.Outputs != nil {
+			value.Revive(e.Paused.Outputs)
 		}
 		if n := e.Node; n != nil {
 			for _, o := range []*value.Object{n.Inputs, n.ProcessData, n.Outputs, n.Metadata} {

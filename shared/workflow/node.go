@@ -80,6 +80,10 @@ type Execution struct {
 	Emit func(Chunk)
 	// Recovered is true when an earlier worker started this same try and died.
 	Recovered bool
+	// Resumed is true when an earlier call of this same try returned a *Pause.
+	Resumed bool
+	// Frames is where in nested containers the node runs; empty at the top.
+	Frames []Frame
 }
 
 // Chunk is a piece of a variable that is streamed while the node still runs.
@@ -121,6 +125,8 @@ type Result struct {
 	Usage *Usage
 	// Updates assigns variables of other scopes.
 	Updates []Update
+	// Resumption is set by a node that had paused.
+	Resumption *Resumption
 }
 
 // Update assigns a variable when the node's success is journalled.

@@ -115,6 +115,7 @@ func ParseGraph(data []byte) (*Graph, error) {
 		g.Nodes = append(g.Nodes, cfg)
 		g.byID[id] = cfg
 	}
+	g.nest()
 	for _, e := range raw.Edges {
 		source, ok1 := e.Source.(string)
 		target, ok2 := e.Target.(string)
@@ -152,11 +153,6 @@ func parseNode(id, parent string, data json.RawMessage) (*NodeConfig, error) {
 	if ver := obj.Value("version"); ver != nil {
 		cfg.Version = value.Str(ver)
 	}
-	for _, key := range []string{"iteration_id", "loop_id"} {
-		if s := obj.String(key); s != "" {
-			cfg.ParentID = s
-		}
-	}
 	if r, ok := obj.Value("retry_config").(*value.Object); ok {
 		cfg.Retry.Enabled, _ = r.Value("retry_enabled").(bool)
 		cfg.Retry.MaxRetries = intOf(r.Value("max_retries"))
@@ -172,6 +168,38 @@ func parseNode(id, parent string, data json.RawMessage) (*NodeConfig, error) {
 		}
 	}
 	return cfg, nil
+}
+
+// nest decides which container each node belongs to. Nodes in nested containers
+// may name both an iteration and a loop: the inner one counts.
+func (g *Graph) nest() {
+	named := func(n *NodeConfig) []string {
+		var ids []string
+		for _, id := range []string{n.Data.String("iteration_id"), n.Data.String("loop_id"), n.ParentID} {
+			if id != "" && id != n.ID {
+				ids = append(ids, id)
+			}
+		}
+		return ids
+	}
+	parents := make([]string, len(g.Nodes))
+	for i, n := range g.Nodes {
+		ids := named(n)
+		for _, id := range ids {
+			inner := parents[i] == ""
+			if c, ok := g.byID[id]; ok && !inner {
+				for _, outer := range named(c) {
+					inner = inner || outer == parents[i]
+				}
+			}
+			if inner {
+				parents[i] = id
+			}
+		}
+	}
+	for i, n := range g.Nodes {
+		n.ParentID = parents[i]
+	}
 }
 
 func intOf(v any) int {

@@ -17,20 +17,21 @@ const (
 	errorTypeNode = "WorkflowNodeError"
 )
 
-func (r *Run) execution(i int, emit func(workflow.Chunk)) *workflow.Execution {
-	n := &r.nodes[i]
+func (r *Run) execution(at ref, emit func(workflow.Chunk)) *workflow.Execution {
+	n := at.node()
 	return &workflow.Execution{
-		ID: n.id, Node: r.plan.nodes[i].cfg, Attempt: n.attempt,
+		ID: n.id, Node: at.plan().cfg, Attempt: n.attempt,
 		Key: r.info.ID + "/" + n.id + "/" + strconv.Itoa(n.attempt),
-		Run: r.info, Pool: r.pool.Snapshot(), Clock: r.setup.Clock, Emit: emit, Recovered: n.recovered,
+		Run: r.info, Pool: at.f.pool.Snapshot(), Clock: r.setup.Clock, Emit: emit, Recovered: n.recovered, Resumed: n.resumed,
+		Frames: at.f.path,
 	}
 }
 
 // call runs a node; a panic in it is a failure of the node, not of the process.
-func (r *Run) call(ctx context.Context, i int, x *workflow.Execution) (res *workflow.Result, err error) {
+func (r *Run) call(ctx context.Context, at ref, x *workflow.Execution) (res *workflow.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			res, err = nil, &workflow.Failure{Type: errorTypeNode, Message: "The node ended unexpectedly.", Cause: fmt.Errorf("panic: %v", p)}
+			res, err = nil, panicked(p)
 		}
 	}()
 	if r.setup.Observe != nil {
@@ -38,42 +39,57 @@ func (r *Run) call(ctx context.Context, i int, x *workflow.Execution) (res *work
 		defer func() { done(err) }()
 		ctx = observed
 	}
-	return r.plan.nodes[i].node.Run(ctx, x)
+	return at.plan().node.Run(ctx, x)
+}
+
+func panicked(p any) error {
+	return &workflow.Failure{Type: errorTypeNode, Message: "The node ended unexpectedly.", Cause: fmt.Errorf("panic: %v", p)}
 }
 
 // complete takes the end of one try of a node.
-func (r *Run) complete(i int, res *workflow.Result, err error) {
+func (r *Run) complete(at ref, res *workflow.Result, err error) {
+	if pause := (*workflow.Pause)(nil); errors.As(err, &pause) {
+		r.pauseNode(at, pause)
+		return
+	}
 	if res == nil {
 		res = &workflow.Result{}
 	}
-	n := &r.plan.nodes[i]
+	if at.node().resumed {
+		r.resumeNode(at, res.Resumption)
+	}
+	n := at.plan()
 	if err == nil && n.kind == workflow.KindBranch && res.Handle == "" {
 		err = workflow.Fail(errorTypeNode, fmt.Sprintf("Branch node %s finished without selecting a branch", n.cfg.ID))
 	}
-	e := r.nodeEvent(i)
-	e.Attempt = r.nodes[i].attempt
-	e.Inputs, e.ProcessData, e.Outputs, e.Metadata = res.Inputs, res.ProcessData, res.Outputs, res.Metadata
-	e.Elapsed = r.now().Sub(r.nodes[i].startedAt).Seconds()
+	e := r.nodeEvent(at)
+	e.Attempt = at.node().attempt
+	e.Inputs, e.ProcessData, e.Outputs, e.Metadata = res.Inputs, res.ProcessData, res.Outputs, place(res.Metadata, at.f.path)
+	e.Elapsed = r.now().Sub(at.node().startedAt).Seconds()
+	if c := at.node().container; c != nil {
+		c.describe(e)
+	}
 	if err != nil {
-		r.failed(i, e, err)
+		r.failed(at, e, err)
 	} else {
 		e.Status, e.Handle, e.Updates, e.Usage = workflow.StatusSucceeded, res.Handle, res.Updates, res.Usage
-		r.done(i, e)
+		r.done(at, e)
 	}
-	r.checkLimits()
+	r.checkLimits(at.f)
+	r.turn()
 }
 
 // failed decides between another try, the error strategy and the end of the run.
-func (r *Run) failed(i int, e *workflow.NodeEvent, err error) {
-	cfg := r.plan.nodes[i].cfg
+func (r *Run) failed(at ref, e *workflow.NodeEvent, err error) {
+	cfg := at.plan().cfg
 	f := failureOf(err)
 	e.Error, e.ErrorType = f.Message, f.Type
-	if retry := r.plan.nodes[i].retry; r.nodes[i].attempt < retry.MaxRetries {
-		r.streams.settle(cfg.ID)
+	if retry := at.plan().retry; at.node().attempt < retry.MaxRetries {
+		r.settleStreams(at)
 		e.Status = workflow.StatusRetry
 		e.NotBefore = r.now().Add(time.Duration(retry.Interval) * time.Millisecond)
-		r.emit(workflow.Event{Type: workflow.EventNodeRetry, Node: e})
-		r.applyRetry(i, e)
+		r.emitNode(at, workflow.EventNodeRetry, e)
+		r.applyRetry(at, e)
 		return
 	}
 	switch cfg.ErrorStrategy {
@@ -85,10 +101,13 @@ func (r *Run) failed(i int, e *workflow.NodeEvent, err error) {
 		e.Outputs.Set("error_message", f.Message)
 		e.Outputs.Set("error_type", f.Type)
 	default:
-		r.streams.settle(cfg.ID)
+		r.settleStreams(at)
 		e.Status = workflow.StatusFailed
-		r.emit(workflow.Event{Type: workflow.EventNodeFinished, Node: e})
-		r.applyFailure(i, e)
+		r.emitNode(at, workflow.EventNodeFinished, e)
+		r.applyFailure(at, e)
+		if at.f != r.root {
+			r.endPass(at.f)
+		}
 		return
 	}
 	if f.Type == "" {
@@ -101,51 +120,84 @@ func (r *Run) failed(i int, e *workflow.NodeEvent, err error) {
 	}
 	meta.Set("error_strategy", cfg.ErrorStrategy)
 	e.Metadata = meta
-	r.done(i, e)
+	r.done(at, e)
+}
+
+// settleStreams ends what a node has streamed without success. Only nodes of
+// the graph itself stream to clients.
+func (r *Run) settleStreams(at ref) {
+	if at.f == r.root {
+		r.streams.settle(at.plan().cfg.ID)
+	}
 }
 
 // done journals a node's end, preceded by the text that it lets flow.
-func (r *Run) done(i int, e *workflow.NodeEvent) {
-	e.Streams = r.streams.finish(e.NodeID)
-	next := r.applyDone(i, e)
-	r.streams.drain()
-	r.emit(workflow.Event{Type: workflow.EventNodeFinished, Node: e})
-	for _, k := range next {
-		r.enqueue(k)
+func (r *Run) done(at ref, e *workflow.NodeEvent) {
+	if at.f != r.root {
+		next := r.applyDone(at, e)
+		r.emitNode(at, workflow.EventNodeFinished, e)
+		r.enqueueAll(at.f, next)
+		if at.f.active == 0 {
+			r.endPass(at.f)
+		}
+		return
 	}
+	e.Streams = r.streams.finish(e.NodeID)
+	next := r.applyDone(at, e)
+	if at.plan().kind != workflow.KindContainer {
+		r.streams.drain()
+		r.emitNode(at, workflow.EventNodeFinished, e)
+	} else {
+		// The contract shows the end of a container before the text it lets flow.
+		r.emitNode(at, workflow.EventNodeFinished, e)
+		r.streams.drain()
+	}
+	r.enqueueAll(at.f, next)
 }
 
 // applyRetry, applyFailure and applyDone change the state by an event; they
 // are all that recovery needs.
-func (r *Run) applyRetry(i int, e *workflow.NodeEvent) {
+func (r *Run) applyRetry(at ref, e *workflow.NodeEvent) {
 	r.exceptions++
-	n := &r.nodes[i]
-	n.phase, n.attempt, n.notBefore, n.recovered = phaseWaiting, e.Attempt+1, e.NotBefore, false
+	n := at.node()
+	at.f.set(at.i, phaseWaiting)
+	n.attempt, n.notBefore, n.recovered = e.Attempt+1, e.NotBefore, false
+	r.waiting = append(r.waiting, at)
 }
 
-func (r *Run) applyFailure(i int, e *workflow.NodeEvent) {
+func (r *Run) applyFailure(at ref, e *workflow.NodeEvent) {
 	r.exceptions++
-	r.nodes[i].phase = phaseDone
-	r.verdict = &verdict{status: workflow.StatusFailed, err: e.Error, errType: e.ErrorType}
+	at.f.set(at.i, phaseDone)
+	at.node().container = nil
+	if at.f == r.root {
+		r.verdict = &verdict{status: workflow.StatusFailed, err: e.Error, errType: e.ErrorType}
+		return
+	}
+	at.f.failure = &workflow.Failure{Type: e.ErrorType, Message: e.Error}
 }
 
 // applyDone returns the nodes that became ready.
-func (r *Run) applyDone(i int, e *workflow.NodeEvent) []int {
-	n := &r.plan.nodes[i]
-	r.nodes[i].phase = phaseDone
-	r.pool.SetAll(e.NodeID, e.Outputs)
+func (r *Run) applyDone(at ref, e *workflow.NodeEvent) []int {
+	f, n := at.f, at.plan()
+	f.set(at.i, phaseDone)
+	f.pool.SetAll(e.NodeID, e.Outputs)
 	for _, u := range e.Updates {
 		if node, name, ok := u.Selector.Key(); ok {
-			r.pool.Set(node, name, u.Value)
+			f.pool.Set(node, name, u.Value)
 		}
+	}
+	if c := at.node().container; c != nil {
+		addOutputs(f.outputs, c.answers)
+		at.node().container = nil
 	}
 	if e.Status == workflow.StatusException {
 		r.exceptions++
 	} else {
-		r.addUsage(e)
+		f.addUsage(e)
 		if n.kind == workflow.KindResponse {
-			r.addOutputs(n.cfg.Type, e.Outputs)
+			addOutputs(f.outputs, e.Outputs)
 		}
+		f.broke = f.broke || n.breaks
 	}
 	branch, handle := n.kind == workflow.KindBranch, e.Handle
 	if n.cfg.ErrorStrategy == workflow.StrategyFailBranch {
@@ -156,27 +208,27 @@ func (r *Run) applyDone(i int, e *workflow.NodeEvent) []int {
 	}
 	var next []int
 	for _, edge := range n.out {
-		if branch && r.plan.edges[edge].handle != handle {
-			r.edges[edge] = edgeSkipped
+		if branch && f.plan.edges[edge].handle != handle {
+			f.edges[edge] = edgeSkipped
 		} else {
-			r.edges[edge] = edgeTaken
+			f.edges[edge] = edgeTaken
 		}
 	}
 	for _, edge := range n.out {
-		next = r.settleNode(r.plan.edges[edge].target, next)
+		next = f.settle(f.plan.edges[edge].target, next)
 	}
 	return next
 }
 
-// settleNode decides what the state of a node's incoming edges makes of it and
+// settle decides what the state of a node's incoming edges makes of it and
 // appends it to next when it became ready. Skipping spreads.
-func (r *Run) settleNode(i int, next []int) []int {
-	if r.nodes[i].phase != phaseIdle {
+func (f *frame) settle(i int, next []int) []int {
+	if f.nodes[i].phase != phaseIdle {
 		return next
 	}
 	taken := false
-	for _, e := range r.plan.nodes[i].in {
-		switch r.edges[e] {
+	for _, e := range f.plan.nodes[i].in {
+		switch f.edges[e] {
 		case edgeUnknown:
 			return next
 		case edgeTaken:
@@ -184,15 +236,15 @@ func (r *Run) settleNode(i int, next []int) []int {
 		}
 	}
 	if taken {
-		r.nodes[i].phase = phaseReady
+		f.set(i, phaseReady)
 		return append(next, i)
 	}
-	r.nodes[i].phase = phaseSkipped
-	for _, e := range r.plan.nodes[i].out {
-		r.edges[e] = edgeSkipped
+	f.set(i, phaseSkipped)
+	for _, e := range f.plan.nodes[i].out {
+		f.edges[e] = edgeSkipped
 	}
-	for _, e := range r.plan.nodes[i].out {
-		next = r.settleNode(r.plan.edges[e].target, next)
+	for _, e := range f.plan.nodes[i].out {
+		next = f.settle(f.plan.edges[e].target, next)
 	}
 	return next
 }
@@ -200,65 +252,74 @@ func (r *Run) settleNode(i int, next []int) []int {
 // skipOtherRoots marks the roots that this run does not start from, and what
 // only they reach, as skipped.
 func (r *Run) skipOtherRoots() {
-	for i := range r.plan.nodes {
-		if i == r.plan.root || r.plan.nodes[i].kind != workflow.KindRoot || len(r.plan.nodes[i].in) > 0 {
+	f := r.root
+	for i := range f.plan.nodes {
+		if i == f.plan.root || f.plan.nodes[i].kind != workflow.KindRoot || len(f.plan.nodes[i].in) > 0 {
 			continue
 		}
-		r.nodes[i].phase = phaseSkipped
-		for _, e := range r.plan.nodes[i].out {
-			r.edges[e] = edgeSkipped
+		f.set(i, phaseSkipped)
+		for _, e := range f.plan.nodes[i].out {
+			f.edges[e] = edgeSkipped
 		}
-		for _, e := range r.plan.nodes[i].out {
-			r.settleNode(r.plan.edges[e].target, nil)
+		for _, e := range f.plan.nodes[i].out {
+			f.settle(f.plan.edges[e].target, nil)
 		}
 	}
 }
 
-func (r *Run) enqueue(i int) {
-	r.nodes[i].phase = phaseReady
-	r.ready = append(r.ready, i)
+func (r *Run) enqueue(at ref) {
+	at.f.set(at.i, phaseReady)
+	r.ready = append(r.ready, at)
 }
 
-func (r *Run) nodeEvent(i int) *workflow.NodeEvent {
-	n, cfg := &r.nodes[i], r.plan.nodes[i].cfg
+func (r *Run) enqueueAll(f *frame, nodes []int) {
+	for _, i := range nodes {
+		r.enqueue(ref{f, i})
+	}
+}
+
+func (r *Run) nodeEvent(at ref) *workflow.NodeEvent {
+	n, cfg := at.node(), at.plan().cfg
 	return &workflow.NodeEvent{
 		ExecutionID: n.id, NodeID: cfg.ID, NodeType: cfg.Type, Title: cfg.Title, Index: n.index, StartedAt: n.startedAt,
 	}
 }
 
-// addOutputs merges a response node's outputs into those of the run; answers
-// of several answer nodes are joined.
-func (r *Run) addOutputs(nodeType string, out *value.Object) {
+// addOutputs merges the outputs of a response node into dst; answers of several
+// answer nodes are joined.
+func addOutputs(dst, out *value.Object) {
 	for k, v := range out.All() {
-		if nodeType == "answer" && k == "answer" {
+		if k == "answer" {
 			if text, ok := v.(string); ok {
-				v = r.outputs.String(k) + text
+				v = dst.String(k) + text
 			}
 		}
-		r.outputs.Set(k, v)
+		dst.Set(k, v)
 	}
 }
 
-func (r *Run) addUsage(e *workflow.NodeEvent) {
+func (f *frame) addUsage(e *workflow.NodeEvent) {
 	if e.Usage != nil {
-		r.tokens += e.Usage.TotalTokens
-		r.usage = addUsage(r.usage, e.Usage)
+		f.tokens += e.Usage.TotalTokens
+		f.usage = addUsage(f.usage, e.Usage)
 		return
 	}
 	if n, ok := e.Metadata.Value("total_tokens").(int64); ok {
-		r.tokens += n
+		f.tokens += n
 	}
 }
 
-func (r *Run) checkLimits() {
+// checkLimits ends the run when a frame has taken too many steps or the run
+// too long. Each pass of a container counts its own steps.
+func (r *Run) checkLimits(f *frame) {
 	if r.verdict != nil {
 		return
 	}
-	if r.steps > r.opts.MaxSteps {
-		r.abort(fmt.Sprintf("Maximum execution steps exceeded: %d > %d", r.steps, r.opts.MaxSteps))
+	if f.steps > r.opts.MaxSteps {
+		r.abort(fmt.Sprintf("Maximum execution steps exceeded: %d > %d", f.steps, r.opts.MaxSteps))
 		return
 	}
-	if d := r.now().Sub(r.startedAt); d > r.opts.MaxTime {
+	if d := r.now().Sub(r.startedAt) - r.idleTime; d > r.opts.MaxTime {
 		r.abort(fmt.Sprintf("Maximum execution time exceeded: %.2fs > %ss", d.Seconds(), seconds(r.opts.MaxTime)))
 	}
 }
@@ -274,16 +335,19 @@ func (r *Run) abort(reason string) {
 // steps goes into the journal before it.
 func (r *Run) conclude() {
 	r.cancel()
-	for i := range r.nodes {
-		if ph := r.nodes[i].phase; ph == phaseRunning || ph == phaseWaiting {
+	for i := range r.root.nodes {
+		if ph := r.root.nodes[i].phase; ph == phaseRunning || ph == phaseWaiting {
 			r.streams.settle(r.plan.nodes[i].cfg.ID)
 		}
 	}
 	now := r.now()
+	if r.halted != nil {
+		r.applyResumption(now)
+	}
 	f := &workflow.RunFinished{
-		Status: workflow.StatusSucceeded, Outputs: r.outputs, StartedAt: r.startedAt, Elapsed: now.Sub(r.startedAt).Seconds(),
-		Tokens: r.tokens, Steps: r.steps, Exceptions: r.exceptions, Answer: string(r.streams.answer),
-		Usage: r.usage, Reasoning: r.streams.reasoningTexts(),
+		Status: workflow.StatusSucceeded, Outputs: r.root.outputs, StartedAt: r.startedAt, Elapsed: (now.Sub(r.startedAt) - r.idleTime).Seconds(),
+		Tokens: r.root.tokens, Steps: r.root.steps, Exceptions: r.exceptions, Answer: string(r.streams.answer),
+		Usage: r.root.usage, Reasoning: r.streams.reasoningTexts(),
 	}
 	switch {
 	case r.verdict != nil:

@@ -26,6 +26,8 @@ type Plan struct {
 	shown map[key]bool
 	// reasoning lists the sessions that make a node's reasoning visible.
 	reasoning map[string][]int
+	// parent is the container whose child graph this is, "" at the top.
+	parent string
 }
 
 type planNode struct {
@@ -37,6 +39,12 @@ type planNode struct {
 	in     []int // edges
 	out    []int
 	writes []workflow.Selector
+	// child is the graph of a container.
+	child *Plan
+	// silent nodes are passed through: they only mark where a child graph begins.
+	silent bool
+	// breaks ends the loop that the node is in after its pass.
+	breaks bool
 }
 
 type planEdge struct {
@@ -68,32 +76,62 @@ const retried = " llm tool http-request code "
 // invalid_param for graphs that cannot run, not_implemented for node types of
 // the contract that the registry lacks.
 func Compile(g *workflow.Graph, types Types) (*Plan, error) {
-	p := &Plan{byID: map[string]int{}, shown: map[key]bool{}, reasoning: map[string][]int{}, root: -1}
+	p, err := compileLevel(g, types, "")
+	if err != nil {
+		return nil, err
+	}
+	for i := range p.nodes {
+		if p.nodes[i].kind == workflow.KindRoot {
+			p.root = i
+			p.addSessions()
+			return p, nil
+		}
+	}
+	return nil, errs.New(errs.InvalidParam, "Unable to determine the root node of the workflow graph")
+}
+
+// compileLevel compiles the nodes that belong to one container, or to none.
+func compileLevel(g *workflow.Graph, types Types, parent string) (*Plan, error) {
+	p := &Plan{byID: map[string]int{}, shown: map[key]bool{}, reasoning: map[string][]int{}, root: -1, parent: parent}
 	for _, cfg := range g.Nodes {
-		if cfg.ParentID != "" {
-			continue // belongs to a container
+		if cfg.ParentID != parent {
+			continue
 		}
 		n, err := planned(cfg, types)
 		if err != nil {
 			return nil, err
 		}
+		if n.kind == workflow.KindContainer {
+			if n.child, err = compileChild(g, types, &n); err != nil {
+				return nil, err
+			}
+		}
 		p.byID[cfg.ID] = len(p.nodes)
 		p.nodes = append(p.nodes, n)
-		if p.root < 0 && n.kind == workflow.KindRoot {
-			p.root = len(p.nodes) - 1
-		}
 	}
-	if err := p.connect(g); err != nil {
+	return p, p.connect(g)
+}
+
+// compileChild compiles the graph that a container runs in each pass.
+func compileChild(g *workflow.Graph, types Types, n *planNode) (*Plan, error) {
+	c, ok := n.node.(workflow.Container)
+	if !ok {
+		return nil, errs.Newf(errs.Internal, "node type %s is no container", n.cfg.Type)
+	}
+	child, err := compileLevel(g, types, n.cfg.ID)
+	if err != nil {
 		return nil, err
 	}
-	if p.root < 0 {
-		return nil, errs.New(errs.InvalidParam, "Unable to determine the root node of the workflow graph")
+	if child.root, ok = child.byID[c.Entry()]; !ok {
+		return nil, errs.Newf(errs.InvalidParam, "Node %s: its start node %q is not in the graph", n.cfg.ID, c.Entry())
 	}
-	p.addSessions()
-	return p, nil
+	return child, nil
 }
 
 func planned(cfg *workflow.NodeConfig, types Types) (planNode, error) {
+	if cfg.Type == "iteration-start" || cfg.Type == "loop-start" {
+		return planNode{cfg: cfg, kind: workflow.KindExecutable, silent: true}, nil
+	}
 	t, ok := types.Lookup(cfg.Type)
 	if !ok {
 		if strings.Contains(contractTypes, " "+cfg.Type+" ") {
@@ -108,7 +146,7 @@ func planned(cfg *workflow.NodeConfig, types Types) (planNode, error) {
 		}
 		return planNode{}, &errs.Error{Code: errs.InvalidParam, Message: fmt.Sprintf("Node %s: %v", cfg.ID, err), Cause: err}
 	}
-	n := planNode{cfg: cfg, node: node, kind: t.Kind(), effect: t.Effect()}
+	n := planNode{cfg: cfg, node: node, kind: t.Kind(), effect: t.Effect(), breaks: cfg.Type == "loop-end"}
 	if cfg.Retry.Enabled && strings.Contains(retried, " "+cfg.Type+" ") {
 		n.retry = cfg.Retry
 	}
@@ -118,27 +156,29 @@ func planned(cfg *workflow.NodeConfig, types Types) (planNode, error) {
 	return n, nil
 }
 
+// connect resolves the edges between the nodes of this level. At the top, edges
+// to nodes that are nowhere are an error.
 func (p *Plan) connect(g *workflow.Graph) error {
 	var missing []string
 	for _, e := range g.Edges {
-		if inContainer(g, e.Source) || inContainer(g, e.Target) {
+		source, ok := p.byID[e.Source]
+		target, ok2 := p.byID[e.Target]
+		if ok && ok2 {
+			i := len(p.edges)
+			p.edges = append(p.edges, planEdge{source: source, target: target, handle: e.SourceHandle})
+			p.nodes[source].out = append(p.nodes[source].out, i)
+			p.nodes[target].in = append(p.nodes[target].in, i)
 			continue
 		}
-		source, ok := p.byID[e.Source]
+		if p.parent != "" || inContainer(g, e.Source) || inContainer(g, e.Target) {
+			continue
+		}
 		if !ok {
 			missing = append(missing, fmt.Sprintf("[MISSING_NODE] Edge %s references unknown source node '%s'.", e.ID, e.Source))
 		}
-		target, ok2 := p.byID[e.Target]
 		if !ok2 {
 			missing = append(missing, fmt.Sprintf("[MISSING_NODE] Edge %s references unknown target node '%s'.", e.ID, e.Target))
 		}
-		if !ok || !ok2 {
-			continue
-		}
-		i := len(p.edges)
-		p.edges = append(p.edges, planEdge{source: source, target: target, handle: e.SourceHandle})
-		p.nodes[source].out = append(p.nodes[source].out, i)
-		p.nodes[target].in = append(p.nodes[target].in, i)
 	}
 	if len(missing) > 0 {
 		return errs.New(errs.InvalidParam, strings.Join(missing, "; "))

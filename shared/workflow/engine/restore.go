@@ -2,6 +2,8 @@ package engine
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/millrace/millrace/shared/workflow"
 	"github.com/millrace/millrace/shared/workflow/value"
@@ -15,28 +17,45 @@ func (r *Run) Restore(events []workflow.Event) error {
 	defer func() { r.streams.folding = false }()
 	for k := range events {
 		if err := r.fold(&events[k]); err != nil {
-			return err
+			return fmt.Errorf("event %d of run %s: %w", events[k].Seq, r.info.ID, err)
 		}
 	}
-	for i := range r.nodes {
-		switch n := &r.nodes[i]; n.phase {
+	r.settleFrame(r.root)
+	return nil
+}
+
+// settleFrame puts what was going on in a frame in line again.
+func (r *Run) settleFrame(f *frame) {
+	for i := range f.nodes {
+		switch n := &f.nodes[i]; n.phase {
 		case phaseRunning:
 			n.recovered = true
-			r.launching = append(r.launching, i)
+			r.launching = append(r.launching, ref{f, i})
 		case phaseWaiting:
 			n.recovered = !n.notBefore.After(r.now()) // it may have been started
+		case phaseOpen:
+			for _, pass := range slices.Sorted(maps.Keys(n.container.open)) {
+				r.settleFrame(n.container.open[pass])
+			}
+			r.touch(n.container)
 		}
 	}
-	return nil
 }
 
 func (r *Run) fold(e *workflow.Event) error {
 	switch e.Type {
 	case workflow.EventRunStarted:
+		if r.started {
+			r.applyResumption(e.At)
+			return nil
+		}
 		r.started, r.startedAt = true, e.At
 		r.skipOtherRoots()
 		r.streams.drain()
-		r.enqueue(r.plan.root)
+		r.enqueue(ref{r.root, r.plan.root})
+		return nil
+	case workflow.EventRunPaused:
+		r.halted, r.haltedAt = e.Paused, e.At
 		return nil
 	case workflow.EventText:
 		r.streams.answer = append(r.streams.answer, e.Text.Text...)
@@ -54,59 +73,121 @@ func (r *Run) fold(e *workflow.Event) error {
 		return nil
 	}
 	if e.Node == nil {
-		return fmt.Errorf("event %d of run %s: unknown type %q", e.Seq, r.info.ID, e.Type)
+		return fmt.Errorf("unknown type %q", e.Type)
 	}
-	i, ok := r.plan.byID[e.Node.NodeID]
+	f, err := r.find(e.Frame)
+	if err != nil {
+		return err
+	}
+	i, ok := f.plan.byID[e.Node.NodeID]
 	if !ok {
-		return fmt.Errorf("event %d of run %s: the graph has no node %q", e.Seq, r.info.ID, e.Node.NodeID)
+		return fmt.Errorf("the graph has no node %q", e.Node.NodeID)
 	}
-	return r.foldNode(i, e)
+	return r.foldNode(ref{f, i}, e)
 }
 
-func (r *Run) foldNode(i int, e *workflow.Event) error {
-	n := &r.nodes[i]
+// find returns the frame at the end of a path.
+func (r *Run) find(path []workflow.Frame) (*frame, error) {
+	f := r.root
+	for _, p := range path {
+		i, ok := f.plan.byID[p.NodeID]
+		if !ok || f.nodes[i].container == nil || f.nodes[i].container.open[p.Index] == nil {
+			return nil, fmt.Errorf("pass %d of %q is not open", p.Index, p.NodeID)
+		}
+		f = f.nodes[i].container.open[p.Index]
+	}
+	return f, nil
+}
+
+func (r *Run) foldNode(at ref, e *workflow.Event) error {
 	switch e.Type {
 	case workflow.EventNodeStarted:
-		r.unready(i)
-		r.index = max(r.index, e.Node.Index)
-		r.steps++
-		n.phase, n.id, n.index, n.startedAt = phaseRunning, e.Node.ExecutionID, e.Node.Index, e.Node.StartedAt
+		return r.foldStart(at, e)
 	case workflow.EventNodeRetry:
-		r.countTry(e.Node)
-		r.applyRetry(i, e.Node)
+		r.countTry(at.f, e.Node)
+		r.waiting = without(r.waiting, at)
+		r.applyRetry(at, e.Node)
+	case workflow.EventNodePaused:
+		r.applyPause(at, e.Pause)
+	case workflow.EventNodeResumed:
+	case workflow.EventPassStarted, workflow.EventPassFinished:
+		return r.foldPass(at, e)
 	case workflow.EventNodeFinished:
-		r.countTry(e.Node)
+		r.countTry(at.f, e.Node)
+		r.waiting = without(r.waiting, at)
 		if e.Node.Status == workflow.StatusFailed {
-			r.applyFailure(i, e.Node)
+			r.applyFailure(at, e.Node)
 			return nil
 		}
-		r.streams.restore(e.Node.NodeID, e.Node.Streams)
-		next := r.applyDone(i, e.Node)
-		r.streams.drain()
-		for _, k := range next {
-			r.enqueue(k)
+		if at.f == r.root {
+			r.streams.restore(e.Node.NodeID, e.Node.Streams)
 		}
+		next := r.applyDone(at, e.Node)
+		if at.f == r.root {
+			r.streams.drain()
+		}
+		r.enqueueAll(at.f, next)
 	default:
-		return fmt.Errorf("event %d of run %s: unknown type %q", e.Seq, r.info.ID, e.Type)
+		return fmt.Errorf("unknown type %q", e.Type)
 	}
+	return nil
+}
+
+func (r *Run) foldStart(at ref, e *workflow.Event) error {
+	n := at.node()
+	r.ready, r.paused = without(r.ready, at), without(r.paused, at)
+	r.index = max(r.index, e.Node.Index)
+	at.f.steps++
+	at.f.set(at.i, phaseRunning)
+	n.id, n.index, n.startedAt, n.pause = e.Node.ExecutionID, e.Node.Index, e.Node.StartedAt, nil
+	if at.plan().kind != workflow.KindContainer || e.Node.Length == nil {
+		return nil
+	}
+	c, err := r.newContainer(at)
+	if err != nil {
+		return fmt.Errorf("open %q again: %w", e.Node.NodeID, err)
+	}
+	r.adopt(c)
+	return nil
+}
+
+func (r *Run) foldPass(at ref, e *workflow.Event) error {
+	c := at.node().container
+	if c == nil || e.Pass == nil {
+		return fmt.Errorf("node %q has no passes", e.Node.NodeID)
+	}
+	if e.Type == workflow.EventPassFinished {
+		f := c.open[e.Pass.Index]
+		if f == nil {
+			return fmt.Errorf("pass %d of %q is not open", e.Pass.Index, e.Node.NodeID)
+		}
+		r.applyPassEnd(f, e.Pass)
+		return nil
+	}
+	c.next = e.Pass.Index
+	f := r.newPass(c)
+	if f == nil {
+		return fmt.Errorf("pass %d of %q does not begin again", e.Pass.Index, e.Node.NodeID)
+	}
+	f.started = *e
+	r.enter(f)
 	return nil
 }
 
 // countTry counts the start of a try after the first, which has no event of
 // its own, when its end is seen.
-func (r *Run) countTry(e *workflow.NodeEvent) {
+func (r *Run) countTry(f *frame, e *workflow.NodeEvent) {
 	if e.Attempt > 0 {
-		r.steps++
+		f.steps++
 	}
 }
 
-func (r *Run) unready(i int) {
-	for k, x := range r.ready {
-		if x == i {
-			r.ready = append(r.ready[:k], r.ready[k+1:]...)
-			return
-		}
+// without removes a node from a list.
+func without(list []ref, at ref) []ref {
+	if i := slices.Index(list, at); i >= 0 {
+		return slices.Delete(list, i, i+1)
 	}
+	return list
 }
 
 // reasoningTexts returns what was shown of each node's reasoning.

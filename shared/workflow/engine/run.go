@@ -75,9 +75,11 @@ type Setup struct {
 	// Deadline is when the platform will end this process; zero means never.
 	Deadline time.Time
 	// Stop delivers the reason when somebody asks the run to stop.
-	Stop  <-chan string
-	NewID func() string
-	Clock clock.Clock
+	Stop <-chan string
+	// Signal tells that what a paused node waits for may have happened; may be nil.
+	Signal <-chan struct{}
+	NewID  func() string
+	Clock  clock.Clock
 	// Observe is told of each try of each node, in the goroutine that runs it: it
 	// returns the context to run with and what to call with the try's error. May
 	// be nil.
@@ -92,14 +94,18 @@ const (
 	Finished   Verdict = iota // the run is over
 	HandedOver                // the deadline is near; another process has to go on
 	Suspended                 // nothing to do before WakeAt
+	Paused                    // nothing to do before a signal, or WakeAt
 )
 
 // Outcome is what Execute reports.
 type Outcome struct {
 	Verdict Verdict
-	WakeAt  time.Time
+	// WakeAt is when the run goes on by itself; zero means never.
+	WakeAt time.Time
 	// Result is set when the run finished.
 	Result *workflow.RunFinished
+	// Paused is set when the verdict is Paused.
+	Paused *workflow.RunPaused
 }
 
 type phase int
@@ -109,9 +115,14 @@ const (
 	phaseReady
 	phaseRunning // started; maybe by an earlier process
 	phaseWaiting // for its next try
+	phasePaused  // for something outside
+	phaseOpen    // a container with passes
 	phaseDone
 	phaseSkipped
 )
+
+// active reports whether a pass with a node in this phase is not over.
+func (p phase) active() bool { return p >= phaseReady && p <= phaseOpen }
 
 type edgeState int8
 
@@ -127,40 +138,47 @@ type nodeRun struct {
 	index     int
 	attempt   int
 	startedAt time.Time
-	notBefore time.Time
+	notBefore time.Time // of the next try, or of the next look at a paused node
 	recovered bool
+	resumed   bool // runs again after a pause
 	launched  bool // in this process
+	pause     *workflow.PauseInfo
+	container *container
 }
 
 // Run is one run in one process. It is used by one goroutine: New, then
 // Restore if there is a journal, then Execute once.
 type Run struct {
-	plan  *Plan
 	setup Setup
 	host  Host
 	opts  Options
 	info  *workflow.RunInfo
 
-	pool    *workflow.Pool
-	nodes   []nodeRun
-	edges   []edgeState
-	ready   []int // in the order in which they became ready
+	// root is the graph itself; the passes of containers are frames below it.
+	root    *frame
+	plan    *Plan // of root
+	ready   []ref // in the order in which they became ready
+	waiting []ref // for their next try
+	paused  []ref // in the order in which they paused
+	dirty   []*container
+	turning bool
 	streams *streams
 
 	started    bool
 	startedAt  time.Time
 	index      int
-	steps      int
 	exceptions int
-	tokens     int64
-	usage      *workflow.Usage
-	outputs    *value.Object
 	result     *workflow.RunFinished
 	verdict    *verdict // set when the run must end early
 
+	// halted is set while the journal's last word is that the run is paused.
+	halted   *workflow.RunPaused
+	haltedAt time.Time
+	idleTime time.Duration // spent paused
+
 	pending   []workflow.Event
 	lastFlush time.Time
-	launching []int
+	launching []ref
 	running   int
 	msgs      chan message
 	cancel    context.CancelFunc
@@ -174,7 +192,7 @@ type verdict struct{ status, err, errType string }
 
 // message is what an effect's goroutine reports: a chunk, or its end.
 type message struct {
-	node  int
+	at    ref
 	chunk *workflow.Chunk
 	res   *workflow.Result
 	err   error
@@ -182,11 +200,8 @@ type message struct {
 
 // New returns a run that has not started.
 func New(plan *Plan, setup Setup, host Host, opts Options) *Run {
-	r := &Run{
-		plan: plan, setup: setup, host: host, opts: opts.withDefaults(), info: setup.Info, pool: setup.Pool,
-		nodes: make([]nodeRun, len(plan.nodes)), edges: make([]edgeState, len(plan.edges)),
-		outputs: value.NewObject(2), msgs: make(chan message, 64),
-	}
+	r := &Run{plan: plan, setup: setup, host: host, opts: opts.withDefaults(), info: setup.Info, msgs: make(chan message, 64)}
+	r.root = newFrame(plan, setup.Pool)
 	r.streams = newStreams(r)
 	return r
 }
@@ -204,16 +219,22 @@ func (r *Run) Execute(ctx context.Context) (Outcome, error) {
 	if !r.started {
 		r.begin()
 	}
+	r.lookAgain(true)
+	r.turn()
 	for {
 		if err := r.advance(ctx); err != nil {
 			return Outcome{}, err
 		}
+		r.noticeStop()
 		if r.verdict != nil || r.idle() {
 			r.conclude()
 			if err := r.flush(ctx); err != nil {
 				return Outcome{}, err
 			}
 			return Outcome{Verdict: Finished, Result: r.result}, nil
+		}
+		if r.onlyPaused() {
+			r.halt()
 		}
 		if err := r.flush(ctx); err != nil {
 			return Outcome{}, err
@@ -232,38 +253,45 @@ func (r *Run) Execute(ctx context.Context) (Outcome, error) {
 func (r *Run) begin() {
 	r.started = true
 	r.startedAt = r.now()
-	r.emit(workflow.Event{Type: workflow.EventRunStarted, At: r.startedAt, Started: &workflow.RunStarted{Inputs: r.setup.Inputs, Reason: "initial"}})
+	r.emit(workflow.Event{Type: workflow.EventRunStarted, At: r.startedAt, Started: &workflow.RunStarted{Inputs: r.setup.Inputs, Reason: workflow.ReasonInitial}})
 	r.skipOtherRoots()
 	r.streams.drain()
-	r.enqueue(r.plan.root)
+	r.enqueue(ref{r.root, r.plan.root})
 }
 
 // advance starts everything that is ready: pure nodes run at once, effects are
 // put in line for launch.
 func (r *Run) advance(ctx context.Context) error {
 	r.dueRetries()
-	var held []int
+	var held []ref
 	for len(r.ready) > 0 && r.verdict == nil {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		i := r.ready[0]
+		at := r.ready[0]
 		r.ready = r.ready[1:]
-		n := &r.plan.nodes[i]
+		if at.f.closed {
+			continue
+		}
+		n := at.plan()
 		if n.effect && (r.running+len(r.launching) >= r.opts.Parallel || r.draining()) {
-			held = append(held, i)
+			held = append(held, at)
 			continue
 		}
-		r.startNode(i)
-		if n.effect {
-			r.launching = append(r.launching, i)
-			continue
+		switch {
+		case n.kind == workflow.KindContainer:
+			r.openContainer(at)
+		case n.effect:
+			r.startNode(at)
+			r.launching = append(r.launching, at)
+		default:
+			r.startNode(at)
+			res, err := r.call(ctx, at, r.execution(at, nil))
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			r.complete(at, res, err)
 		}
-		res, err := r.call(ctx, i, r.execution(i, nil))
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		r.complete(i, res, err)
 		if len(r.pending) > 0 && r.now().Sub(r.lastFlush) > r.opts.FlushAfter && r.verdict == nil {
 			if err := r.flush(ctx); err != nil {
 				return err
@@ -274,12 +302,18 @@ func (r *Run) advance(ctx context.Context) error {
 	return nil
 }
 
-func (r *Run) startNode(i int) {
-	n := &r.nodes[i]
+func (r *Run) startNode(at ref) {
+	r.identify(at)
+	r.emitNode(at, workflow.EventNodeStarted, r.nodeEvent(at))
+}
+
+// identify gives a node that starts its identity and place in the run.
+func (r *Run) identify(at ref) {
+	n := at.node()
 	r.index++
-	r.steps++
-	n.phase, n.id, n.index, n.startedAt = phaseRunning, r.setup.NewID(), r.index, r.now()
-	r.emit(workflow.Event{Type: workflow.EventNodeStarted, At: n.startedAt, Node: r.nodeEvent(i)})
+	at.f.steps++
+	at.f.set(at.i, phaseRunning)
+	n.id, n.index, n.startedAt = r.setup.NewID(), r.index, r.now()
 }
 
 // dueRetries puts nodes whose next try is due in line for launch.
@@ -287,36 +321,44 @@ func (r *Run) dueRetries() {
 	if r.draining() {
 		return
 	}
-	for i := range r.nodes {
-		n := &r.nodes[i]
-		if n.phase == phaseWaiting && !n.notBefore.After(r.now()) && r.running+len(r.launching) < r.opts.Parallel {
-			n.phase = phaseRunning
-			r.steps++
-			r.launching = append(r.launching, i)
+	keep := r.waiting[:0]
+	for _, at := range r.waiting {
+		if at.f.closed {
+			continue
 		}
+		if n := at.node(); n.notBefore.After(r.now()) || r.running+len(r.launching) >= r.opts.Parallel {
+			keep = append(keep, at)
+			continue
+		}
+		at.f.set(at.i, phaseRunning)
+		at.f.steps++
+		r.launching = append(r.launching, at)
 	}
+	r.waiting = keep
 }
 
 // launch starts the effects in line; everything before them is durable now.
 func (r *Run) launch() {
-	for _, i := range r.launching {
-		n := &r.nodes[i]
-		n.launched = true
+	for _, at := range r.launching {
+		if at.f.closed {
+			continue
+		}
+		at.node().launched = true
 		r.running++
-		ctx := r.effectCtx
-		x := r.execution(i, func(c workflow.Chunk) {
+		ctx := r.contextOf(at.f)
+		x := r.execution(at, func(c workflow.Chunk) {
 			select {
-			case r.msgs <- message{node: i, chunk: &c}:
+			case r.msgs <- message{at: at, chunk: &c}:
 			case <-ctx.Done():
 			}
 		})
 		r.opts.Hook("effect_start:" + x.Node.ID)
 		go func() {
-			res, err := r.call(ctx, i, x)
+			res, err := r.call(ctx, at, x)
 			r.opts.Hook("effect_end:" + x.Node.ID)
 			select {
-			case r.msgs <- message{node: i, res: res, err: err}:
-			case <-ctx.Done():
+			case r.msgs <- message{at: at, res: res, err: err}:
+			case <-r.effectCtx.Done():
 			}
 		}()
 	}
@@ -333,13 +375,17 @@ func (r *Run) wait(ctx context.Context) error {
 	case reason := <-r.setup.Stop:
 		r.abort(reason)
 		return nil
+	case <-r.setup.Signal:
+		r.lookAgain(true)
+		return nil
 	case m := <-r.msgs:
 		r.handle(m)
 	case <-r.timer:
 		r.timer = nil
-		if limit := r.startedAt.Add(r.opts.MaxTime); !r.now().Before(limit) {
+		if !r.now().Before(r.limit()) {
 			r.abort("App execution exceeded " + seconds(r.opts.MaxTime) + " seconds")
 		}
+		r.lookAgain(false)
 		return nil
 	}
 	for r.verdict == nil {
@@ -353,14 +399,28 @@ func (r *Run) wait(ctx context.Context) error {
 	return nil
 }
 
+// noticeStop looks for a stop request that came while there was no waiting.
+func (r *Run) noticeStop() {
+	select {
+	case reason := <-r.setup.Stop:
+		r.abort(reason)
+	default:
+	}
+}
+
 func (r *Run) handle(m message) {
 	if m.chunk != nil {
-		r.streams.chunk(r.plan.nodes[m.node].cfg.ID, *m.chunk)
+		if m.at.f == r.root {
+			r.streams.chunk(m.at.plan().cfg.ID, *m.chunk)
+		}
 		return
 	}
+	if m.at.f.closed {
+		return // its pass ended without it
+	}
 	r.running--
-	r.nodes[m.node].launched = false
-	r.complete(m.node, m.res, m.err)
+	m.at.node().launched = false
+	r.complete(m.at, m.res, m.err)
 }
 
 // shouldLeave says whether this process should let go of the run.
@@ -370,6 +430,9 @@ func (r *Run) shouldLeave() (Outcome, bool) {
 	}
 	if r.running > 0 {
 		return Outcome{}, false
+	}
+	if r.halted != nil {
+		return Outcome{Verdict: Paused, WakeAt: r.halted.Until, Paused: r.halted}, true
 	}
 	if r.draining() {
 		return Outcome{Verdict: HandedOver}, true
@@ -385,10 +448,18 @@ func (r *Run) draining() bool {
 	return !r.setup.Deadline.IsZero() && !r.now().Before(r.setup.Deadline.Add(-r.opts.HandoverMargin))
 }
 
+// limit is when the run has taken too long; the time that it was paused does
+// not count.
+func (r *Run) limit() time.Time { return r.startedAt.Add(r.opts.MaxTime + r.idleTime) }
+
+// nextRetry is when the next waiting node has its try, or a paused one is
+// looked at.
 func (r *Run) nextRetry() (at time.Time, ok bool) {
-	for i := range r.nodes {
-		if n := &r.nodes[i]; n.phase == phaseWaiting && (!ok || n.notBefore.Before(at)) {
-			at, ok = n.notBefore, true
+	for _, list := range [][]ref{r.waiting, r.paused} {
+		for _, w := range list {
+			if t := w.node().notBefore; !w.f.closed && !t.IsZero() && (!ok || t.Before(at)) {
+				at, ok = t, true
+			}
 		}
 	}
 	return at, ok
@@ -396,7 +467,7 @@ func (r *Run) nextRetry() (at time.Time, ok bool) {
 
 // setTimer arms the timer for the next moment at which something is due.
 func (r *Run) setTimer() {
-	next := r.startedAt.Add(r.opts.MaxTime)
+	next := r.limit()
 	if at, ok := r.nextRetry(); ok && at.Before(next) {
 		next = at
 	}
@@ -414,13 +485,7 @@ func (r *Run) setTimer() {
 }
 
 // idle is true when nothing is left to do.
-func (r *Run) idle() bool {
-	if len(r.ready) > 0 || len(r.launching) > 0 || r.running > 0 {
-		return false
-	}
-	_, waiting := r.nextRetry()
-	return !waiting
-}
+func (r *Run) idle() bool { return r.root.active == 0 && r.running == 0 }
 
 func (r *Run) flush(ctx context.Context) error {
 	r.lastFlush = r.now()
@@ -441,6 +506,11 @@ func (r *Run) emit(e workflow.Event) {
 		e.At = r.now()
 	}
 	r.pending = append(r.pending, e)
+}
+
+// emitNode emits an event of a node.
+func (r *Run) emitNode(at ref, t workflow.EventType, n *workflow.NodeEvent) {
+	r.emit(workflow.Event{Type: t, Frame: at.f.path, Node: n})
 }
 
 func (r *Run) live(l Live) { r.host.Live(l) }

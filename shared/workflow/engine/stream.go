@@ -72,7 +72,7 @@ func (s *streams) reachable(i int) bool {
 			return true
 		}
 		for _, e := range plan.nodes[n].out {
-			if plan.sessions[i].blocking[e] && s.run.edges[e] != edgeTaken {
+			if plan.sessions[i].blocking[e] && s.run.root.edges[e] != edgeTaken {
 				continue
 			}
 			if t := plan.edges[e].target; !seen[t] {
@@ -239,7 +239,7 @@ func (s *streams) drain() {
 			if s.segment(sess, sess.segments[st.seg]) {
 				continue
 			}
-			if s.run.nodes[sess.node].phase != phaseDone {
+			if s.run.root.nodes[sess.node].phase != phaseDone {
 				return
 			}
 			// The response node has been rendered and the variable is still not there:
@@ -271,10 +271,10 @@ func (s *streams) segment(sess *session, seg workflow.Segment) bool {
 		return true
 	}
 	i, inGraph := plan.byID[node]
-	if inGraph && s.run.nodes[i].phase == phaseSkipped {
+	if inGraph && s.run.root.nodes[i].phase == phaseSkipped {
 		return true
 	}
-	if v, ok := s.run.pool.Get(seg.Selector); ok {
+	if v, ok := s.run.root.pool.Get(seg.Selector); ok {
 		s.text(seg.Selector, value.Markdown(v))
 		return true
 	}

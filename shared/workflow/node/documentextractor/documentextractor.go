@@ -1,7 +1,7 @@
 // Package documentextractor is the document-extractor node: it turns a file, or
 // each file of a list, into text.
 //
-// It knows no formats, those are in its folder extract, and reads no storage:
+// It knows no formats, those are in package document, and reads no storage:
 // contents come through Files. Its failures have no error type, as the contract
 // has it.
 package documentextractor
@@ -13,7 +13,7 @@ import (
 
 	"github.com/millrace/millrace/shared/errs"
 	"github.com/millrace/millrace/shared/workflow"
-	"github.com/millrace/millrace/shared/workflow/node/documentextractor/extract"
+	"github.com/millrace/millrace/shared/document"
 	"github.com/millrace/millrace/shared/workflow/value"
 )
 
@@ -141,7 +141,7 @@ func filesOf(v any) (files []*value.File, single, ok bool) {
 }
 
 func (n *node) text(ctx context.Context, tenantID string, f *value.File) (string, error) {
-	format, err := extract.FormatOf(f.Extension, f.MimeType)
+	format, err := document.FormatOf(f.Extension, f.MimeType)
 	if err != nil {
 		return "", fail("%s", err.Error())
 	}
@@ -154,8 +154,8 @@ func (n *node) text(ctx context.Context, tenantID string, f *value.File) (string
 	case err != nil:
 		return "", &workflow.Failure{Message: "The file " + f.Filename + " could not be read: " + errs.Public(err).Message, Cause: err}
 	}
-	text, err := extract.Text(format, data, n.opts.MaxText)
-	var broken *extract.Error
+	text, err := document.Text(format, data, n.opts.MaxText)
+	var broken *document.Error
 	if errors.As(err, &broken) {
 		return "", &workflow.Failure{Message: broken.Error(), Cause: err}
 	}

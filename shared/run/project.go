@@ -41,7 +41,8 @@ func (p *projection) rows(events []workflow.Event, first bool, startedAt time.Ti
 			r.Nodes = append(r.Nodes, row)
 		case workflow.EventRunFinished:
 			r.RunEnd = runEnd(e.Finished, e.At)
-			if e.Finished.Status == workflow.StatusStopped || e.Finished.Status == workflow.StatusFailed {
+			// A pass that failed may have left nodes that nobody waited for.
+			if e.Finished.Status != workflow.StatusSucceeded {
 				r.StopNodes = &e.At
 			}
 			p.endMessage(&r, e.Finished, e.At)

@@ -46,9 +46,19 @@ func (v *View) Render(ev *workflow.Event) [][]byte {
 			"reason", ev.Started.Reason,
 		)))
 	case workflow.EventNodeStarted:
+		if isContainer(ev.Node) {
+			out = v.containerStarted(ev)
+			break
+		}
 		out = append(out, v.data("node_started", v.nodeStarted(ev)))
 	case workflow.EventNodeFinished:
+		if isContainer(ev.Node) {
+			out = v.containerFinished(ev)
+			break
+		}
 		out = append(out, v.data("node_finished", v.nodeFinished(ev)))
+	case workflow.EventPassStarted:
+		out = v.passStarted(ev)
 	case workflow.EventNodeRetry:
 		o := nodeResult(ev)
 		o.Set("retry_index", int64(ev.Node.Attempt+1))
@@ -197,12 +207,17 @@ func nodeResult(ev *workflow.Event) *value.Object {
 	return o
 }
 
-// containers sets the innermost iteration and loop that the event belongs to.
-// The metadata of child nodes names the kind of each container.
+// containers sets the innermost iteration and the innermost loop that the
+// event belongs to.
 func containers(o *value.Object, ev *workflow.Event) {
 	var iteration, loop any
-	if ev.Node != nil && ev.Node.Metadata != nil {
-		iteration, loop = ev.Node.Metadata.Value("iteration_id"), ev.Node.Metadata.Value("loop_id")
+	for _, f := range ev.Frame {
+		switch f.Type {
+		case typeIteration:
+			iteration = f.NodeID
+		case typeLoop:
+			loop = f.NodeID
+		}
 	}
 	o.Set("iteration_id", iteration)
 	o.Set("loop_id", loop)

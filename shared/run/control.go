@@ -33,7 +33,39 @@ func (s *Service) Stop(ctx context.Context, tenantID, runID, reason string) erro
 	if err := s.Stream.SendStop(ctx, runID, reason); err != nil {
 		s.opts.Log.WarnContext(ctx, "send stop; the worker sees it at its next renewal", "run_id", runID, "error", err)
 	}
+	s.hurry(ctx) // nobody may be working on it
 	return nil
+}
+
+// Signal tells a run that what it is paused for may have happened. It is not
+// lost when the run is about to be suspended at this very moment. Signalling a
+// finished run does nothing; errs.NotFound when the tenant has no such run.
+func (s *Service) Signal(ctx context.Context, tenantID, runID string) error {
+	if err := s.Store.Signal(ctx, tenantID, runID); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	x := s.active[runID]
+	s.mu.Unlock()
+	if x != nil && x.spec.Request.TenantID == tenantID {
+		select {
+		case x.signal <- struct{}{}:
+		default:
+		}
+		return nil
+	}
+	s.hurry(ctx)
+	return nil
+}
+
+// hurry wakes due runs up now instead of at the next tick.
+func (s *Service) hurry(ctx context.Context) {
+	if s.Sender == nil {
+		return
+	}
+	if _, err := s.Tick(ctx); err != nil {
+		s.opts.Log.WarnContext(ctx, "wake due runs; tick will", "error", err)
+	}
 }
 
 // register makes a run known to Stop and to the poll for stops from elsewhere.

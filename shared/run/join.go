@@ -19,6 +19,8 @@ type JoinFrom struct {
 	LastEventID string
 	// Start replays everything from the first event; LastEventID is ignored.
 	Start bool
+	// Pauses keeps the client when the run pauses; otherwise a pause ends the join.
+	Pauses bool
 }
 
 // View is a run as its owner may see it.
@@ -81,12 +83,12 @@ func (s *Service) Join(ctx context.Context, tenantID, runID string, from JoinFro
 	default:
 		r.silentUntil = run.LastSeq
 	}
-	f := &follower{s: s, tenantID: tenantID, runID: runID, relay: r, gone: &gone}
+	f := &follower{s: s, tenantID: tenantID, runID: runID, relay: r, gone: &gone, pauses: from.Pauses}
 	err = f.follow(ctx)
 	if errors.Is(err, errGone) {
 		err = nil
 	}
-	return &Result{RunID: runID, TaskID: TaskID(runID), WorkflowID: v.Request.WorkflowID, CreatedAt: v.StartedAt, Finished: r.finished}, err
+	return &Result{RunID: runID, TaskID: TaskID(runID), WorkflowID: v.Request.WorkflowID, CreatedAt: v.StartedAt, Finished: r.finished, Paused: r.paused}, err
 }
 
 // follower feeds a relay from the journal and the stream.
@@ -95,7 +97,11 @@ type follower struct {
 	tenantID, runID string
 	relay           *relay
 	gone            *error
+	pauses          bool // go on after a pause of the run
 }
+
+// over reports whether the client has seen all that it wants.
+func (f *follower) over() bool { return f.relay.finished != nil || f.relay.paused != nil && !f.pauses }
 
 func (f *follower) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -110,7 +116,7 @@ func (f *follower) follow(ctx context.Context) error {
 		return err
 	}
 	records := f.read(ctx, sub)
-	for f.relay.finished == nil {
+	for !f.over() {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -72,6 +72,8 @@ type relay struct {
 	lastToken     int64  // of the last journalled event
 	reasoner      string // whose live reasoning was shown last
 	finished      *workflow.RunFinished
+	// paused is set while the last event was a pause of the run.
+	paused *workflow.RunPaused
 }
 
 func newRelay(emit func(Item)) *relay { return &relay{emit: emit} }
@@ -138,8 +140,12 @@ func (r *relay) event(e *workflow.Event) {
 		}
 		r.afterSilence()
 		return
+	case workflow.EventRunPaused:
+		r.paused = e.Paused
+	case workflow.EventRunStarted:
+		r.paused = nil
 	case workflow.EventRunFinished:
-		r.finished = e.Finished
+		r.finished, r.paused = e.Finished, nil
 		r.at.text, r.at.reasoning = 0, 0
 	}
 	r.at.seq, r.lastToken = e.Seq, e.Token

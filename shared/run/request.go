@@ -174,6 +174,8 @@ type Result struct {
 	CreatedAt                 time.Time
 	// Finished is set when the run is over.
 	Finished *workflow.RunFinished
+	// Paused is set when the run waits for something outside, for example a person.
+	Paused *workflow.RunPaused
 	// HandedOver is true when the run goes on elsewhere because this process is
 	// about to be ended; the client should join again.
 	HandedOver bool

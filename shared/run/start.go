@@ -161,13 +161,14 @@ type execution struct {
 
 	parent  map[string]string // trace context, when the caller has none
 	stop    chan string
+	signal  chan struct{}
 	cancel  context.CancelCauseFunc
 	renewed chan struct{} // closed when the renewal has ended
 }
 
 func (s *Service) newExecution(ctx context.Context, c *compiled, sp spec, sink Sink) *execution {
 	x := &execution{
-		s: s, c: c, spec: sp, stop: make(chan string, 1), lastOf: map[workflow.EventType]int64{},
+		s: s, c: c, spec: sp, stop: make(chan string, 1), signal: make(chan struct{}, 1), lastOf: map[workflow.EventType]int64{},
 		project: &projection{def: c.def, req: &sp.Request},
 	}
 	req := &sp.Request
@@ -183,7 +184,7 @@ func (s *Service) newExecution(ctx context.Context, c *compiled, sp spec, sink S
 	deadline, _ := ctx.Deadline()
 	x.engine = engine.New(c.plan, engine.Setup{
 		Info: runInfo(c, sp), Pool: newPool(c, sp), Inputs: shownInputs(c, req),
-		Deadline: deadline, Stop: x.stop, NewID: ids.New, Clock: s.Clock, Observe: s.observe,
+		Deadline: deadline, Stop: x.stop, Signal: x.signal, NewID: ids.New, Clock: s.Clock, Observe: s.observe,
 	}, x, s.opts.Engine)
 	return x
 }
@@ -226,11 +227,14 @@ func (x *execution) run(ctx context.Context, g *runstore.Granted) (*Result, erro
 		return nil, err
 	}
 	s.meter.ended(x.base, out.Result)
-	res := &Result{RunID: req.RunID, TaskID: TaskID(req.RunID), WorkflowID: req.WorkflowID, CreatedAt: x.spec.StartedAt, Finished: out.Result}
-	if g == nil && res.Finished == nil && out.Verdict != engine.HandedOver {
-		res.Finished, err = x.waitFor(ctx, out.WakeAt)
+	res := &Result{
+		RunID: req.RunID, TaskID: TaskID(req.RunID), WorkflowID: req.WorkflowID, CreatedAt: x.spec.StartedAt, Finished: out.Result, Paused: out.Paused,
 	}
-	res.HandedOver = res.Finished == nil
+	if g == nil && res.Finished == nil && res.Paused == nil && out.Verdict != engine.HandedOver {
+		res.Finished, err = x.waitFor(ctx, out.WakeAt)
+		res.Paused = x.relay.paused
+	}
+	res.HandedOver = res.Finished == nil && res.Paused == nil
 	return res, err
 }
 
@@ -254,13 +258,25 @@ func (x *execution) stranded(continued bool, cause error) error {
 	return nil
 }
 
+// forever is when a run that waits for nothing but a signal is looked at
+// without one.
+const forever = 20 * 365 * 24 * time.Hour
+
 // leave gives the lease back and arranges for the run to go on.
 func (x *execution) leave(out engine.Outcome) error {
 	if !x.begun {
 		return errs.New(errs.DeadlineNear, "")
 	}
-	if out.Verdict == engine.Suspended {
-		return x.s.Store.Release(x.base, &x.lease, out.WakeAt)
+	if out.Verdict == engine.Suspended || out.Verdict == engine.Paused {
+		at := out.WakeAt
+		if at.IsZero() {
+			at = x.s.now().Add(forever)
+		}
+		if err := x.s.Store.Release(x.base, &x.lease, at); err != nil {
+			return err
+		}
+		x.s.hurry(x.base) // somebody may have signalled it meanwhile
+		return nil
 	}
 	req := &x.spec.Request
 	w := runstore.Wake{ID: ids.New(), TenantID: req.TenantID, RunID: req.RunID, Queue: req.Queue, Attributes: inject(x.base)}

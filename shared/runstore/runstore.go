@@ -109,6 +109,12 @@ func (s *Store) RequestStop(ctx context.Context, tenantID, runID, reason string)
 	return wrap(s.d.RequestStop(ctx, tenantID, runID, reason), "request stop")
 }
 
+// Signal notes that what a paused run waits for may have happened: the run is
+// due at once, or as soon as its worker suspends it. A finished run is left alone.
+func (s *Store) Signal(ctx context.Context, tenantID, runID string) error {
+	return wrap(s.d.Signal(ctx, tenantID, runID), "signal run")
+}
+
 // Due puts a wake-up into the outbox for every run, up to limit, that nobody
 // works on though it is due: its lease has expired or its time has come. A run
 // is not found again until a lease time has passed, so concurrent calls do not

@@ -55,7 +55,7 @@ const (
 	sqlAppend = `SELECT millrace_append_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
 
 	sqlAcquire = `UPDATE millrace_runs SET lease_owner = $3, lease_token = lease_token + 1, status = 'running',
- lease_expires_at = clock_timestamp() + make_interval(secs => $4), due_at = clock_timestamp() + make_interval(secs => $4)
+ signalled = false, lease_expires_at = clock_timestamp() + make_interval(secs => $4), due_at = clock_timestamp() + make_interval(secs => $4)
 WHERE id = $1 AND tenant_id = $2 AND finished_at IS NULL AND (lease_owner IS NULL OR lease_expires_at <= clock_timestamp())`
 
 	sqlRenew = `UPDATE millrace_runs SET lease_expires_at = now() + make_interval(secs => $4), due_at = now() + make_interval(secs => $4)
@@ -64,7 +64,7 @@ WHERE id = $1 AND tenant_id = $2 AND lease_token = $3 AND lease_owner IS NOT NUL
 	sqlRelease = `WITH f AS (
  UPDATE millrace_runs SET lease_owner = NULL, lease_expires_at = NULL,
   status = CASE WHEN $4::timestamptz IS NULL THEN status ELSE 'suspended' END,
-  due_at = CASE WHEN stop_reason <> '' AND $4::timestamptz IS NOT NULL THEN now() ELSE COALESCE($4::timestamptz, now() + make_interval(secs => $5)) END
+  due_at = CASE WHEN (signalled OR stop_reason <> '') AND $4::timestamptz IS NOT NULL THEN now() ELSE COALESCE($4::timestamptz, now() + make_interval(secs => $5)) END
  WHERE id = $1 AND tenant_id = $2 AND lease_token = $3 AND lease_owner IS NOT NULL RETURNING 1)
 SELECT 1 / count(*) FROM f`
 

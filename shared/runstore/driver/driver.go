@@ -90,6 +90,7 @@ type Driver interface {
 	Get(ctx context.Context, tenantID, runID string) (*Run, error)
 	Events(ctx context.Context, tenantID, runID string, after int64) ([]workflow.Event, error)
 	RequestStop(ctx context.Context, tenantID, runID, reason string) error
+	Signal(ctx context.Context, tenantID, runID string) error
 	Due(ctx context.Context, limit int) (int, error)
 	ExpireOwner(ctx context.Context, owner string) (int, error)
 	Pending(ctx context.Context, limit int) ([]Wake, error)

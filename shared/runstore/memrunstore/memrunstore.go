@@ -31,8 +31,10 @@ type stored struct {
 	owner   string
 	expires time.Time
 	dueAt   time.Time // when somebody should look at it
-	events  []workflow.Event
-	rows    []driver.Rows
+	// signalled is true when what the run waits for may have happened.
+	signalled bool
+	events    []workflow.Event
+	rows      []driver.Rows
 }
 
 // waiting is a wake-up that somebody is relaying until then.
@@ -156,7 +158,7 @@ func (d *Driver) Acquire(_ context.Context, tenantID, runID, owner string, ttl t
 	}
 	s.owner, s.expires, s.dueAt = owner, d.clock.Now().Add(ttl), d.clock.Now().Add(ttl)
 	s.run.Token++
-	s.run.Status = driver.StatusRunning
+	s.run.Status, s.signalled = driver.StatusRunning, false
 	return &driver.Granted{
 		Run:    d.view(s),
 		Lease:  driver.Lease{TenantID: tenantID, RunID: runID, Owner: owner, Token: s.run.Token, LastSeq: s.run.LastSeq},
@@ -193,7 +195,7 @@ func (d *Driver) Release(_ context.Context, l *driver.Lease, wakeAt time.Time, w
 	s.owner, s.expires, s.dueAt = "", time.Time{}, d.clock.Now().Add(claim)
 	if !wakeAt.IsZero() {
 		s.run.Status, s.dueAt = driver.StatusSuspended, wakeAt
-		if s.run.StopReason != "" {
+		if s.run.StopReason != "" || s.signalled {
 			s.dueAt = d.clock.Now()
 		}
 	}
@@ -234,6 +236,23 @@ func (d *Driver) RequestStop(_ context.Context, tenantID, runID, reason string) 
 	}
 	if !s.run.Finished() {
 		s.run.StopReason = reason
+		if s.owner == "" {
+			s.dueAt = d.clock.Now()
+		}
+	}
+	return nil
+}
+
+// Signal implements driver.Driver.
+func (d *Driver) Signal(_ context.Context, tenantID, runID string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.runs[runID]
+	if s == nil || s.run.TenantID != tenantID {
+		return errs.New(errs.NotFound, "")
+	}
+	if !s.run.Finished() {
+		s.signalled = true
 		if s.owner == "" {
 			s.dueAt = d.clock.Now()
 		}

@@ -30,6 +30,7 @@ func Run(t *testing.T, d driver.Driver) {
 		"tenant":             testTenant,
 		"stop":               testStop,
 		"suspend and wake":   testSuspend,
+		"signal":             testSignal,
 		"concurrent acquire": testConcurrentAcquire,
 		"inbox":              testInbox,
 	} {
@@ -266,6 +267,35 @@ func testSuspend(t *testing.T, s *runstore.Store) {
 	n, err := s.Due(ctx, 1000)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, n, 1)
+}
+
+func testSignal(t *testing.T, s *runstore.Store) {
+	ctx := t.Context()
+	run, l := begin(t, s, 1)
+	due := func() bool {
+		_, err := s.Due(ctx, 1000)
+		require.NoError(t, err)
+		wakes := pending(t, s, run.ID)
+		require.NoError(t, s.MarkRelayed(ctx, wakes))
+		return len(wakes) > 0
+	}
+	require.True(t, errs.Is(s.Signal(ctx, ids.New(), run.ID), errs.NotFound), "of another tenant")
+
+	// One that comes before the run is suspended counts then.
+	require.NoError(t, s.Signal(ctx, run.TenantID, run.ID))
+	require.False(t, due(), "the worker has it")
+	require.NoError(t, s.Release(ctx, l, time.Now().Add(time.Hour)))
+	require.True(t, due())
+
+	// Whoever takes the run has heard it.
+	g, err := s.Acquire(ctx, run.TenantID, run.ID, "second")
+	require.NoError(t, err)
+	require.NoError(t, s.Release(ctx, &g.Lease, time.Now().Add(time.Hour)))
+	require.False(t, due())
+
+	// One that comes later makes it due at once.
+	require.NoError(t, s.Signal(ctx, run.TenantID, run.ID))
+	require.True(t, due())
 }
 
 func pendingAll(t *testing.T, s *runstore.Store) []runstore.Wake {

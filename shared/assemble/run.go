@@ -33,8 +33,11 @@ import (
 	"github.com/millrace/millrace/shared/workflow/node/end"
 	"github.com/millrace/millrace/shared/workflow/node/httprequest"
 	"github.com/millrace/millrace/shared/workflow/node/ifelse"
+	"github.com/millrace/millrace/shared/workflow/node/iteration"
 	"github.com/millrace/millrace/shared/workflow/node/listoperator"
 	"github.com/millrace/millrace/shared/workflow/node/llm"
+	"github.com/millrace/millrace/shared/workflow/node/loop"
+	"github.com/millrace/millrace/shared/workflow/node/loopend"
 	"github.com/millrace/millrace/shared/workflow/node/start"
 	"github.com/millrace/millrace/shared/workflow/node/templatetransform"
 	"github.com/millrace/millrace/shared/workflow/node/variableaggregator"
@@ -141,6 +144,9 @@ func nodeTypes(p *Platform) (*node.Registry, error) {
 		variableaggregator.New(),
 		variableaggregator.NewLegacy(),
 		listoperator.New(),
+		iteration.New(),
+		loop.New(),
+		loopend.New(),
 		documentextractor.New(fileService, nil),
 		httprequest.New(httprequest.Options{
 			Client: p.newEgress(e.MaxBinarySize+1, false), Insecure: insecure, Files: fileService, MaxText: e.MaxTextSize,

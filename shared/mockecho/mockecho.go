@@ -12,6 +12,9 @@
 //	POST /knowledge[-<status>]/retrieval  an external knowledge base
 //	GET  /__calls          what was called how often; DELETE forgets it
 //
+// Mount Handler in a server, or let Serve answer connections where the order of
+// the answer's headers counts.
+//
 // It is a test partner, not a general tool: it trusts its callers.
 package mockecho
 
@@ -227,8 +230,8 @@ func answer(w http.ResponseWriter, status int, data []byte, contentType string) 
 	h.Set("X-Echo", "yes")
 	if status != http.StatusNoContent {
 		h.Set("Content-Type", contentType)
-		h.Set("Content-Length", strconv.Itoa(len(data)))
 	}
+	h.Set("Content-Length", strconv.Itoa(len(data)))
 	w.WriteHeader(status)
 	_, _ = w.Write(data)
 }

@@ -1,11 +1,14 @@
 package mockecho_test
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	_ "embed"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -55,9 +58,29 @@ func TestAnswersLikeTheReference(t *testing.T) {
 	require.Greater(t, len(all), 30)
 	srv := httptest.NewServer(mockecho.New(nil).Handler())
 	t.Cleanup(srv.Close)
+	for _, base := range []string{srv.URL, serve(t)} {
+		answers(t, base, all)
+	}
+}
+
+// serve starts a server that answers connections itself.
+func serve(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- mockecho.New(nil).Serve(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+	return "http://" + l.Addr().String()
+}
+
+func answers(t *testing.T, base string, all []exchange) {
 	for i, want := range all {
 		name := fmt.Sprintf("%02d %s %s", i, want.Method, want.Path)
-		resp, got := do(t, srv.URL, want)
+		resp, got := do(t, base, want)
 		require.Equal(t, want.Status, resp.StatusCode, name)
 		for k, v := range want.AnswerHeaders {
 			require.Equal(t, v, resp.Header.Get(k), name+" "+k)
@@ -68,6 +91,28 @@ func TestAnswersLikeTheReference(t *testing.T) {
 		} else {
 			require.Equal(t, want.Answer, got, name)
 		}
+	}
+}
+
+// Several requests on one connection, and the order of the headers.
+func TestServeKeepsTheOrderOfHeaders(t *testing.T) {
+	t.Parallel()
+	conn, err := net.Dial("tcp", serve(t)[len("http://"):])
+	require.NoError(t, err)
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	for _, c := range [][2]string{
+		{"GET /file/a.txt", "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Echo: yes\r\n" +
+			"Content-Disposition: attachment; filename=\"a.txt\"\r\nContent-Length: 17\r\n\r\ncontent of a.txt\n"},
+		{"HEAD /text", "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nX-Echo: yes\r\nContent-Length: 11\r\n\r\n"},
+		{"GET /empty", "HTTP/1.1 204 No Content\r\nX-Echo: yes\r\nContent-Length: 0\r\n\r\n"},
+	} {
+		_, err := fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: x\r\n\r\n", c[0])
+		require.NoError(t, err)
+		got := make([]byte, len(c[1]))
+		_, err = io.ReadFull(in, got)
+		require.NoError(t, err)
+		require.Equal(t, c[1], string(got))
 	}
 }
 

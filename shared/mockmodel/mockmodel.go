@@ -12,12 +12,14 @@
 package mockmodel
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -26,7 +28,11 @@ import (
 	"github.com/millrace/millrace/shared/workflow/value"
 )
 
-const created = 1700000000
+const (
+	created = 1700000000
+	// headerPatience bounds the wait for the head of a request.
+	headerPatience = time.Minute
+)
 
 // Models are the names that the list of models shows; any name is answered.
 func Models() []string {
@@ -79,6 +85,17 @@ func New(opts *Options) *Server {
 
 // Handler returns the server's routes.
 func (s *Server) Handler() http.Handler { return s.mux }
+
+// Serve answers the connections of l until ctx ends.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{Handler: s.mux, ReadHeaderTimeout: headerPatience}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("mockmodel: %w", err)
+	}
+	return nil
+}
 
 // failure is an answer that the request asked for.
 type failure struct {

@@ -100,7 +100,7 @@ type PauseInfo struct {
 // RunPaused is the payload of EventRunPaused.
 type RunPaused struct {
 	// Nodes are the ids of the paused nodes, Reasons what they wait for, both in
-	// the order in which they paused.
+	// the order in which the nodes started.
 	Nodes   []string        `json:"nodes"`
 	Reasons []*value.Object `json:"reasons"`
 	Outputs *value.Object   `json:"outputs"`

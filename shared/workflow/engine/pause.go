@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/millrace/millrace/shared/workflow"
@@ -101,6 +102,7 @@ func (r *Run) halt() {
 		Outputs: value.NewObject(0), StartedAt: r.startedAt, Tokens: r.root.tokens, Steps: r.root.steps,
 		Elapsed: (r.now().Sub(r.startedAt) - r.idleTime).Seconds(), Until: r.pausedUntil(), Answer: string(r.streams.answer),
 	}
+	slices.SortFunc(r.paused, func(a, b ref) int { return a.node().index - b.node().index })
 	for _, at := range r.paused {
 		p.Nodes = append(p.Nodes, at.plan().cfg.ID)
 		reason := at.node().pause.Reason

@@ -450,7 +450,13 @@ func (r *Run) draining() bool {
 
 // limit is when the run has taken too long; the time that it was paused does
 // not count.
-func (r *Run) limit() time.Time { return r.startedAt.Add(r.opts.MaxTime + r.idleTime) }
+func (r *Run) limit() time.Time {
+	idle := r.idleTime
+	if r.halted != nil {
+		idle += r.now().Sub(r.haltedAt)
+	}
+	return r.startedAt.Add(r.opts.MaxTime + idle)
+}
 
 // nextRetry is when the next waiting node has its try, or a paused one is
 // looked at.

@@ -243,13 +243,13 @@ func TestParallelPassesRunAtOnce(t *testing.T) {
 
 func TestPassesOfPureNodesDoNotNestCalls(t *testing.T) {
 	t.Parallel()
-	list := make([]any, 20000)
+	list := make([]any, 3000)
 	b := setup(t, iterate("", "text"), upper, containers()...)
 	b.in = value.Obj("list", list)
 	b.opts.MaxSteps = 10
 	res := b.finish(t)
 	require.Equal(t, workflow.StatusSucceeded, res.Status)
-	require.Equal(t, 4*20000+9, len(b.events)) //nolint:testifylint // Len would print all of them
+	require.Equal(t, 4*3000+9, len(b.events)) //nolint:testifylint // Len would print all of them
 }
 
 // nested is an iteration (in parallel) over lists, in it a loop with shared

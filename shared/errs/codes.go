@@ -57,6 +57,12 @@ const (
 	UnsupportedFileType          Code = "unsupported_file_type"
 	SuggestedQuestionsDisabled   Code = "app_suggested_questions_after_answer_disabled"
 	SpeechToTextDisabled         Code = "speech_to_text_disabled"
+	InvalidFormData              Code = "invalid_form_data"
+	InvalidUploadToken           Code = "invalid_upload_token"
+	HumanInputFormNotFound       Code = "human_input_form_not_found"
+	HumanInputFormSubmitted      Code = "human_input_form_submitted"
+	HumanInputFormExpired        Code = "human_input_form_expired"
+	WebFormRateLimitExceeded     Code = "web_form_rate_limit_exceeded"
 	// LeaseLost is internal to the run protocol: the writer is no longer the owner of the run.
 	LeaseLost Code = "lease_lost"
 	// DeadlineNear is internal to the run protocol: the worker must hand the run over.
@@ -125,6 +131,12 @@ var table = map[Code]row{
 	UnsupportedFileType:          {415, "File type not allowed."},
 	SuggestedQuestionsDisabled:   {403, "Suggested questions are disabled."},
 	SpeechToTextDisabled:         {400, "Speech to text is disabled."},
+	InvalidFormData:              {400, "The form is not filled in correctly."},
+	InvalidUploadToken:           {400, "Invalid upload token."},
+	HumanInputFormNotFound:       {404, "Form not found."},
+	HumanInputFormSubmitted:      {412, "This form has already been submitted."},
+	HumanInputFormExpired:        {412, "This form has expired."},
+	WebFormRateLimitExceeded:     {429, "Too many form requests. Please try again later."},
 	LeaseLost:                    {500, "Internal Server Error, please contact support."},
 	DeadlineNear:                 {500, "Internal Server Error, please contact support."},
 }

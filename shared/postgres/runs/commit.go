@@ -5,51 +5,195 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/millrace/millrace/shared/runstore/driver"
 	"github.com/millrace/millrace/shared/workflow"
 )
 
-// queueBegin adds the first commit of a run to a batch.
-func queueBegin(batch *pgx.Batch, run *driver.Run, l *driver.Lease, status, owner string, ttl time.Duration, fin bool, b *driver.Batch) error {
-	first, events, err := journal(b.Events)
-	if err != nil {
-		return err
+// beginning is the first commit of a run, ready to be sent.
+type beginning struct {
+	lease  driver.Lease
+	run    *driver.Run
+	row    driver.RunRow
+	end    driver.RunEndRow
+	log    driver.AppLogRow
+	by     driver.Creator
+	rows   *driver.Rows
+	wakes  []driver.Wake
+	status string
+	ttl    time.Duration
+	final  bool
+	first  *int64
+	events *string
+	kind   *string
+	ended  *time.Time
+	ids    beginningIDs
+	nodes  []nodeCells
+}
+
+type beginningIDs struct{ run, tenant, app, workflow, task, rowWorkflow, by, log, logWorkflow pgtype.UUID }
+
+// nodeCells is a new node execution with its ids read.
+type nodeCells struct {
+	driver.NodeRow
+	id, workflow pgtype.UUID
+}
+
+func newBeginning(run *driver.Run, owner string, ttl time.Duration, b *driver.Batch) (*beginning, error) {
+	x := &beginning{
+		lease: driver.Lease{TenantID: run.TenantID, RunID: run.ID, Owner: owner, Token: 1}, run: run, rows: &b.Rows, wakes: b.Wakes,
+		status: b.Status, ttl: ttl, final: final(b.Status), by: creator(&b.Rows),
 	}
-	nodes, ended, err := nodeRows(b.Rows.Nodes)
-	if err != nil {
-		return err
+	if n := len(b.Events); n > 0 {
+		x.lease.LastSeq = b.Events[n-1].Seq
 	}
-	if ended != nil {
-		return fmt.Errorf("run %s begins with the end of a node that it has not", run.ID)
+	if x.status == "" {
+		x.status = driver.StatusRunning
 	}
-	r, by := &b.Rows, creator(&b.Rows)
+	var err error
+	if x.first, x.events, err = journal(b.Events); err != nil {
+		return nil, err
+	}
+	var read idReader
+	x.ids = beginningIDs{
+		run: read.id(run.ID), tenant: read.id(run.TenantID), app: read.id(run.AppID), workflow: read.id(run.WorkflowID), task: read.id(run.TaskID),
+		by: read.optional(x.by.ID),
+	}
+	if r := b.Rows.Run; r != nil {
+		x.row, x.kind, x.ids.rowWorkflow = *r, &r.Type, read.id(r.WorkflowID)
+	}
+	x.end.Status = x.row.Status
+	if r := b.Rows.RunEnd; r != nil {
+		x.end, x.ended = *r, utc(&r.FinishedAt)
+	}
+	if r := b.Rows.AppLog; r != nil {
+		x.log, x.ids.log, x.ids.logWorkflow = *r, read.id(r.ID), read.id(r.WorkflowID)
+	}
+	x.nodes = make([]nodeCells, len(b.Rows.Nodes))
+	for i, n := range b.Rows.Nodes {
+		if n.Update {
+			return nil, fmt.Errorf("run %s begins with the end of a node that it has not", run.ID)
+		}
+		x.nodes[i] = nodeCells{NodeRow: cleanNode(n), id: read.id(n.ID), workflow: read.id(n.WorkflowID)}
+	}
+	return x, read.err
+}
+
+// size is roughly what a commit sends, in bytes.
+func (x *beginning) size() int {
+	n := 1024 + len(x.run.Spec) + len(x.row.Graph) + len(x.row.Inputs)
+	if x.events != nil {
+		n += 2 * len(*x.events) // the node executions have the same texts
+	}
+	return n
+}
+
+// queueBegins adds the first commits of runs to a batch.
+func queueBegins(batch *pgx.Batch, list []*beginning) error {
+	type one = *beginning
 	args := []any{
-		run.ID, run.TenantID, run.AppID, run.WorkflowID, run.TaskID, run.Queue, clean(string(run.Spec)), status, l.LastSeq,
-		owner, ttl.Seconds(), fin, first, events,
+		column(list, func(x one) pgtype.UUID { return x.ids.run }), column(list, func(x one) pgtype.UUID { return x.ids.tenant }),
+		column(list, func(x one) pgtype.UUID { return x.ids.app }), column(list, func(x one) pgtype.UUID { return x.ids.workflow }),
+		column(list, func(x one) pgtype.UUID { return x.ids.task }), column(list, func(x one) string { return x.run.Queue }),
+		column(list, func(x one) string { return clean(string(x.run.Spec)) }), column(list, func(x one) string { return x.status }),
+		column(list, func(x one) int64 { return x.lease.LastSeq }), column(list, func(x one) string { return x.lease.Owner }),
+		column(list, func(x one) float64 { return x.ttl.Seconds() }), column(list, func(x one) bool { return x.final }),
+		column(list, func(x one) *int64 { return x.first }), column(list, func(x one) *string { return x.events }),
+		// workflow_runs
+		column(list, func(x one) *string { return x.kind }), column(list, func(x one) pgtype.UUID { return x.ids.rowWorkflow }),
+		column(list, func(x one) string { return x.row.TriggeredFrom }), column(list, func(x one) string { return x.row.Version }),
+		column(list, func(x one) string { return clean(x.row.Graph) }), column(list, func(x one) string { return clean(x.row.Inputs) }),
+		column(list, func(x one) string { return x.end.Status }), column(list, func(x one) *string { return cleaned(x.end.Outputs) }),
+		column(list, func(x one) *string { return cleaned(x.end.Error) }), column(list, func(x one) float64 { return x.end.Elapsed }),
+		column(list, func(x one) int64 { return x.end.Tokens }), column(list, func(x one) int32 { return int32(x.end.Steps) }),
+		column(list, func(x one) int32 { return int32(x.end.Exceptions) }), column(list, func(x one) string { return x.by.Role }),
+		column(list, func(x one) pgtype.UUID { return x.ids.by }), column(list, func(x one) time.Time { return x.row.CreatedAt.UTC() }),
+		column(list, func(x one) *time.Time { return x.ended }),
+		// workflow_app_logs
+		column(list, func(x one) pgtype.UUID { return x.ids.log }), column(list, func(x one) pgtype.UUID { return x.ids.logWorkflow }),
+		column(list, func(x one) string { return x.log.CreatedFrom }), column(list, func(x one) time.Time { return x.log.CreatedAt.UTC() }),
 	}
-	var row driver.RunRow
-	var kind, rowWorkflow *string
-	if r.Run != nil {
-		row = *r.Run
-		kind, rowWorkflow = &row.Type, &row.WorkflowID
+	var owner []int32
+	var nodes []*nodeCells
+	for i, x := range list {
+		for k := range x.nodes {
+			owner, nodes = append(owner, int32(i+1)), append(nodes, &x.nodes[k])
+		}
 	}
-	end, finished := driver.RunEndRow{Status: row.Status}, (*time.Time)(nil)
-	if r.RunEnd != nil {
-		end, finished = *r.RunEnd, &r.RunEnd.FinishedAt
+	batch.Queue(sqlBegin, append(append(args, owner), nodeColumns(nodes)...)...)
+	for _, x := range list {
+		queueRows(batch, &x.lease, x.rows)
+		if err := queueWakes(batch, x.wakes); err != nil {
+			return err
+		}
 	}
-	args = append(args, kind, rowWorkflow, row.TriggeredFrom, row.Version, clean(row.Graph), clean(row.Inputs), end.Status,
-		cleaned(end.Outputs), cleaned(end.Error), end.Elapsed, end.Tokens, end.Steps, end.Exceptions,
-		by.Role, orNull(by.ID), row.CreatedAt, finished, nodes)
-	if x := r.AppLog; x != nil {
-		args = append(args, x.ID, x.WorkflowID, x.CreatedFrom, x.CreatedAt)
-	} else {
-		args = append(args, nil, nil, nil, nil)
-	}
-	batch.Queue(sqlBegin, args...)
-	queueRows(batch, l, r)
 	return nil
+}
+
+// nodeColumns are the columns of new node executions, from their id on.
+func nodeColumns(list []*nodeCells) []any {
+	type one = *nodeCells
+	return []any{
+		column(list, func(n one) pgtype.UUID { return n.id }), column(list, func(n one) pgtype.UUID { return n.workflow }),
+		column(list, func(n one) string { return n.TriggeredFrom }), column(list, func(n one) int32 { return int32(n.Index) }),
+		column(list, func(n one) string { return n.NodeID }), column(list, func(n one) string { return n.NodeType }),
+		column(list, func(n one) string { return n.Title }), column(list, func(n one) *string { return n.Inputs }),
+		column(list, func(n one) *string { return n.ProcessData }), column(list, func(n one) *string { return n.Outputs }),
+		column(list, func(n one) string { return n.Status }), column(list, func(n one) *string { return n.Error }),
+		column(list, func(n one) float64 { return n.Elapsed }), column(list, func(n one) *string { return n.Metadata }),
+		column(list, func(n one) time.Time { return n.CreatedAt }), column(list, func(n one) *time.Time { return n.FinishedAt }),
+	}
+}
+
+// column is one value of each row.
+func column[R, V any](rows []R, value func(R) V) []V {
+	out := make([]V, len(rows))
+	for i, r := range rows {
+		out[i] = value(r)
+	}
+	return out
+}
+
+// cleanNode is a row with texts that the database takes and times in UTC.
+func cleanNode(n driver.NodeRow) driver.NodeRow {
+	n.Title = short(n.Title)
+	n.CreatedAt = n.CreatedAt.UTC()
+	n.Inputs, n.ProcessData, n.Outputs, n.Metadata, n.Error = cleaned(n.Inputs), cleaned(n.ProcessData), cleaned(n.Outputs), cleaned(n.Metadata), cleaned(n.Error)
+	n.FinishedAt = utc(n.FinishedAt)
+	return n
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+// idReader reads uuids and keeps the first error.
+type idReader struct{ err error }
+
+func (r *idReader) id(s string) pgtype.UUID {
+	u, err := uuid.Parse(s)
+	if err != nil {
+		if r.err == nil {
+			r.err = fmt.Errorf("id %q: %w", s, err)
+		}
+		return pgtype.UUID{}
+	}
+	return pgtype.UUID{Bytes: u, Valid: true}
+}
+
+// optional is NULL for "".
+func (r *idReader) optional(s string) pgtype.UUID {
+	if s == "" {
+		return pgtype.UUID{}
+	}
+	return r.id(s)
 }
 
 // queueAppend adds a later commit of a run to a batch.
@@ -102,13 +246,7 @@ func journal(events []workflow.Event) (first *int64, text *string, err error) {
 func nodeRows(list []driver.NodeRow) (fresh, ended *string, err error) {
 	var a, b []driver.NodeRow
 	for _, n := range list {
-		n.Title = short(n.Title)
-		n.CreatedAt = n.CreatedAt.UTC()
-		n.Inputs, n.ProcessData, n.Outputs, n.Metadata, n.Error = cleaned(n.Inputs), cleaned(n.ProcessData), cleaned(n.Outputs), cleaned(n.Metadata), cleaned(n.Error)
-		if n.FinishedAt != nil {
-			at := n.FinishedAt.UTC()
-			n.FinishedAt = &at
-		}
+		n = cleanNode(n)
 		if n.Update {
 			b = append(b, n)
 		} else {

@@ -35,12 +35,19 @@ type DB interface {
 }
 
 // Driver keeps runs in Postgres.
-type Driver struct{ db DB }
+type Driver struct {
+	db     DB
+	begins gatherer[*beginning]
+}
 
 var _ driver.Driver = (*Driver)(nil)
 
 // New returns a driver on a pool, which the caller closes.
-func New(db DB) *Driver { return &Driver{db: db} }
+func New(db DB) *Driver {
+	d := &Driver{db: db}
+	d.begins = gatherer[*beginning]{send: d.begin, weigh: (*beginning).size}
+	return d
+}
 
 // claimSeconds is how long somebody who took a wake-up or a due run has before
 // others may take it too.
@@ -49,8 +56,8 @@ const claimSeconds = 30
 const (
 	// The two statements that every run needs are functions of the database,
 	// planned once for each server process; see the migration that makes them.
-	sqlBegin = `SELECT millrace_begin_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
- $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)`
+	sqlBegin = `SELECT millrace_begin_many_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+ $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, $51, $52)`
 
 	sqlAppend = `SELECT millrace_append_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
 
@@ -105,27 +112,25 @@ RETURNING id, tenant_id, run_id, queue, attributes`
 
 // Begin implements driver.Driver.
 func (d *Driver) Begin(ctx context.Context, run *driver.Run, owner string, ttl time.Duration, b *driver.Batch) (driver.Lease, error) {
-	l := driver.Lease{TenantID: run.TenantID, RunID: run.ID, Owner: owner, Token: 1}
-	if n := len(b.Events); n > 0 {
-		l.LastSeq = b.Events[n-1].Seq
+	x, err := newBeginning(run, owner, ttl, b)
+	if err != nil {
+		return driver.Lease{}, err
 	}
-	status, fin := b.Status, final(b.Status)
-	if status == "" {
-		status = driver.StatusRunning
-	}
-	batch := &pgx.Batch{}
-	if err := queueBegin(batch, run, &l, status, owner, ttl, fin, b); err != nil {
-		return l, err
-	}
-	if err := queueWakes(batch, b.Wakes); err != nil {
-		return l, err
-	}
-	err := d.send(ctx, batch, nil)
+	l := x.lease
+	err = d.begins.do(ctx, x)
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "23505" && strings.HasPrefix(pg.ConstraintName, "millrace_runs") {
 		return l, errs.New(errs.Conflict, "The run exists already.")
 	}
 	return l, err
+}
+
+func (d *Driver) begin(ctx context.Context, list []*beginning) error {
+	batch := &pgx.Batch{}
+	if err := queueBegins(batch, list); err != nil {
+		return err
+	}
+	return d.send(ctx, batch, nil)
 }
 
 // Append implements driver.Driver.

@@ -49,6 +49,9 @@ func repeat(ctx context.Context, n int, d time.Duration, work func(worker int) e
 	return all, first
 }
 
+// blockingBody is the request of part (a).
+const blockingBody = `{"inputs":{"q":"x"},"response_mode":"blocking","user":"bench"}`
+
 // blockingRuns is part (a).
 func blockingRuns(ctx context.Context, s *server, d time.Duration) error {
 	fmt.Println("\n(a) start-template-end, blocking, against pairs of small write transactions with as many connections")
@@ -76,14 +79,20 @@ func blockingRuns(ctx context.Context, s *server, d time.Duration) error {
 			}
 			return nil
 		}
-		body := map[string]any{"inputs": map[string]any{"q": "x"}, "response_mode": "blocking", "user": "bench"}
-		request := func(int) error {
-			var out struct{ Data struct{ Status string } }
-			if err := s.api.Service(ctx, s.apps["template"].Key, http.MethodPost, "/v1/workflows/run", body, &out); err != nil {
+		wires := make([]*wire, clients)
+		for i := range wires {
+			if wires[i], err = dialWire(ctx, s.addr, "/v1/workflows/run", s.apps["template"].Key, []byte(blockingBody)); err != nil {
 				return err
 			}
-			if out.Data.Status != "succeeded" {
-				return fmt.Errorf("a run is %s", out.Data.Status)
+			defer wires[i].close() //nolint:revive // 17 connections at most
+		}
+		request := func(w int) error {
+			answer, err := wires[w].do()
+			if err != nil {
+				return err
+			}
+			if !bytes.Contains(answer, []byte(`"status": "succeeded"`)) {
+				return fmt.Errorf("a run ends with %s", answer)
 			}
 			return nil
 		}

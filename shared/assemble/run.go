@@ -38,6 +38,9 @@ import (
 	"github.com/millrace/millrace/shared/workflow/node/llm"
 	"github.com/millrace/millrace/shared/workflow/node/loop"
 	"github.com/millrace/millrace/shared/workflow/node/loopend"
+	"github.com/millrace/millrace/shared/workflow/node/modelcall"
+	"github.com/millrace/millrace/shared/workflow/node/parameterextractor"
+	"github.com/millrace/millrace/shared/workflow/node/questionclassifier"
 	"github.com/millrace/millrace/shared/workflow/node/start"
 	"github.com/millrace/millrace/shared/workflow/node/templatetransform"
 	"github.com/millrace/millrace/shared/workflow/node/variableaggregator"
@@ -135,6 +138,9 @@ func nodeTypes(p *Platform) (*node.Registry, error) {
 	}
 	e, limits := p.Config.Egress, p.Config.Code
 	insecure := p.newEgress(e.MaxBinarySize+1, true)
+	prompts := modelcall.Options{
+		Memory: memory{conversations}, Files: promptFiles{files: fileService, asURL: p.Config.Run.MultimodalFormat == "url"},
+	}
 	return node.NewRegistry(
 		start.New(),
 		end.New(),
@@ -153,9 +159,9 @@ func nodeTypes(p *Platform) (*node.Registry, error) {
 			MaxBinary: e.MaxBinarySize, SkipVerify: !e.VerifyCertificate,
 			Timeouts: egress.Timeouts{Connect: seconds(e.ConnectSeconds), Read: seconds(e.ReadSeconds), Write: seconds(e.WriteSeconds)},
 		}),
-		llm.New(models, llm.Options{
-			Memory: memory{conversations}, Files: promptFiles{files: fileService, asURL: p.Config.Run.MultimodalFormat == "url"},
-		}),
+		llm.New(models, llm.Options{Options: prompts}),
+		questionclassifier.New(models, prompts),
+		parameterextractor.New(models, prompts),
 		code.New(box, code.Options{Limits: code.Limits{
 			StringLength: limits.MaxStringLength, Depth: limits.MaxDepth, Precision: limits.MaxPrecision,
 			MinNumber: limits.MinNumber, MaxNumber: limits.MaxNumber, StringArray: limits.MaxStringArrayLen,

@@ -2,11 +2,11 @@ package llm
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/millrace/millrace/shared/llm"
 	"github.com/millrace/millrace/shared/workflow"
+	"github.com/millrace/millrace/shared/workflow/node/modelcall"
 	"github.com/millrace/millrace/shared/workflow/value"
 )
 
@@ -18,9 +18,8 @@ const (
 // call is one run of the node while it is put together.
 type call struct {
 	*node
+	*modelcall.Call
 	x      *workflow.Execution
-	model  *llm.Model
-	cfg    modelConfig
 	inputs *value.Object
 
 	context      *string // nil when none is configured or found
@@ -30,12 +29,8 @@ type call struct {
 
 // gather reads context and files into the call and shows them as inputs.
 func (c *call) gather() error {
-	if c.vision != nil {
-		v, _ := c.x.Pool.Get(c.vision.selector)
-		c.files = filesOf(v)
-		if len(c.files) > 0 {
-			c.inputs.Set("#files#", list(c.files))
-		}
+	if c.files = c.vision.Find(c.x.Pool); len(c.files) > 0 {
+		c.inputs.Set("#files#", modelcall.List(c.files))
 	}
 	if len(c.node.context) == 0 {
 		return nil
@@ -52,31 +47,7 @@ func (c *call) gather() error {
 	c.inputs.Set("#context#", text)
 	if len(files) > 0 {
 		c.contextFiles = files
-		c.inputs.Set("#context_files#", list(files))
-	}
-	return nil
-}
-
-func list(files []*value.File) []any {
-	out := make([]any, len(files))
-	for i, f := range files {
-		out[i] = f
-	}
-	return out
-}
-
-func filesOf(v any) []*value.File {
-	switch v := v.(type) {
-	case *value.File:
-		return []*value.File{v}
-	case []any:
-		var out []*value.File
-		for _, x := range v {
-			if f, ok := x.(*value.File); ok {
-				out = append(out, f)
-			}
-		}
-		return out
+		c.inputs.Set("#context_files#", modelcall.List(files))
 	}
 	return nil
 }
@@ -102,7 +73,7 @@ func contextOf(v any) (string, []*value.File, error) {
 					b.WriteString(s + "\n")
 				}
 				b.WriteString(value.Text(item.Value("content")) + "\n")
-				files = append(files, filesOf(item.Value("files"))...)
+				files = append(files, modelcall.FilesOf(item.Value("files"))...)
 			}
 		}
 		return strings.TrimSpace(b.String()), files, nil
@@ -123,11 +94,11 @@ func (c *call) messages(ctx context.Context) ([]llm.Message, error) {
 		return nil, err
 	}
 	for _, files := range [][]*value.File{c.files, c.contextFiles} {
-		if out, err = c.addFiles(ctx, out, files); err != nil {
+		if out, err = c.AddFiles(ctx, out, c.vision, files); err != nil {
 			return nil, err
 		}
 	}
-	out = fit(out, c.model.Schema())
+	out = fit(out, c.Model.Schema())
 	if len(out) == 0 {
 		return nil, workflow.Fail("NoPromptFoundError",
 			"No prompt found in the LLM configuration. Please ensure a prompt is properly configured before proceeding.")
@@ -148,7 +119,7 @@ func (c *call) chatPrompt(ctx context.Context) ([]llm.Message, error) {
 	if c.memory == nil {
 		return out, nil
 	}
-	history, err := c.history(ctx, out)
+	history, err := c.History(ctx, c.memory, out)
 	if err != nil {
 		return nil, err
 	}
@@ -161,25 +132,11 @@ func (c *call) chatPrompt(ctx context.Context) ([]llm.Message, error) {
 
 // query is what the user asks now, for nodes with memory.
 func (c *call) query() string {
-	if len(c.memory.query) > 0 {
-		return workflow.Render(c.memory.query, c.x.Pool, value.Text)
+	if len(c.memory.Query) > 0 {
+		return workflow.Render(c.memory.Query, c.x.Pool, value.Text)
 	}
 	v, _ := c.x.Pool.Get(workflow.Selector{workflow.ScopeSystem, "query"})
 	return value.Text(v)
-}
-
-// history returns the messages that the model remembers.
-func (c *call) history(ctx context.Context, prompt []llm.Message) ([]llm.Message, error) {
-	// The window counts the exchange that is being answered.
-	turns := c.memory.turns - 1
-	if c.opts.Memory == nil || c.x.Run.ConversationID == "" || turns < 1 {
-		return nil, nil
-	}
-	history, err := c.opts.Memory.History(ctx, c.x.Run, turns)
-	if err != nil {
-		return nil, err
-	}
-	return llm.FitHistory(history, prompt, c.model.Schema(), c.cfg.params), nil
 }
 
 // completionPrompt is one text with the conversation and query filled in.
@@ -190,14 +147,14 @@ func (c *call) completionPrompt(ctx context.Context) ([]llm.Message, error) {
 	}
 	histories := ""
 	if c.memory != nil {
-		if !c.memory.hasPrefixes {
+		if !c.memory.HasPrefixes {
 			return nil, workflow.Fail("MemoryRolePrefixRequiredError", "Memory role prefix is required for completion model.")
 		}
-		history, err := c.history(ctx, []llm.Message{{Text: text}})
+		history, err := c.History(ctx, c.memory, []llm.Message{{Text: text}})
 		if err != nil {
 			return nil, err
 		}
-		histories = llm.HistoryText(history, c.memory.userPrefix, c.memory.aiNamed)
+		histories = llm.HistoryText(history, c.memory.UserPrefix, c.memory.AssistantPrefix)
 	}
 	switch {
 	case strings.Contains(text, "{{#histories#}}"):
@@ -285,15 +242,15 @@ func (c *call) render(ctx context.Context, m *message) ([]llm.Message, error) {
 	for _, seg := range m.segments {
 		if seg.Selector != nil {
 			v, _ := c.x.Pool.Get(seg.Selector)
-			named = append(named, filesOf(v)...)
+			named = append(named, modelcall.FilesOf(v)...)
 		}
 	}
 	var parts []llm.Part
 	for _, f := range named {
-		if !media(f) {
+		if !modelcall.Media(f) {
 			continue
 		}
-		p, err := c.part(ctx, f)
+		p, err := c.Part(ctx, f, c.vision)
 		if err != nil {
 			return nil, err
 		}
@@ -303,57 +260,6 @@ func (c *call) render(ctx context.Context, m *message) ([]llm.Message, error) {
 		out = append(out, llm.Message{Role: m.role, Parts: parts})
 	}
 	return out, nil
-}
-
-func media(f *value.File) bool {
-	switch f.Type {
-	case "image", "audio", "video", "document":
-		return true
-	}
-	return false
-}
-
-// part makes a file a part of a message; types that no model takes become a
-// note.
-func (c *call) part(ctx context.Context, f *value.File) (llm.Part, error) {
-	if !media(f) {
-		return llm.Part{Type: llm.PartText, Text: fmt.Sprintf("[Unsupported file type: %s (%s)]", f.Filename, f.Type)}, nil
-	}
-	if c.opts.Files == nil {
-		return llm.Part{}, workflow.Fail("NotImplementedError", "Files in prompts are not available here.")
-	}
-	detail := "high"
-	if c.vision != nil {
-		detail = c.vision.detail
-	}
-	return c.opts.Files.Part(ctx, c.x.Run, f, detail)
-}
-
-// addFiles puts files in front of the text of the last message when the user
-// says it, else into a message of their own.
-func (c *call) addFiles(ctx context.Context, messages []llm.Message, files []*value.File) ([]llm.Message, error) {
-	if c.vision == nil || len(files) == 0 {
-		return messages, nil
-	}
-	parts := make([]llm.Part, 0, len(files)+1)
-	for _, f := range files {
-		p, err := c.part(ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, p)
-	}
-	if n := len(messages); n > 0 && messages[n-1].Role == llm.RoleUser {
-		last := &messages[n-1]
-		if last.Parts != nil {
-			parts = append(parts, last.Parts...)
-		} else {
-			parts = append(parts, llm.Part{Type: llm.PartText, Text: last.Text})
-		}
-		last.Parts, last.Text = parts, ""
-		return messages, nil
-	}
-	return append(messages, llm.Message{Role: llm.RoleUser, Parts: parts}), nil
 }
 
 // fit drops parts that the model cannot take and messages that say nothing.
@@ -367,42 +273,4 @@ func fit(messages []llm.Message, schema *llm.Schema) []llm.Message {
 		out = append(out, m)
 	}
 	return out
-}
-
-// saved is the prompt as it is shown in process data and stored.
-func saved(mode string, messages []llm.Message) []any {
-	out := make([]any, 0, len(messages))
-	for _, m := range messages {
-		text, files := m.Text, []any{}
-		for _, p := range m.Parts {
-			switch p.Type {
-			case llm.PartText:
-				text += p.Text
-			case llm.PartImage:
-				files = append(files, value.Obj("type", "image", "data", shortened(p.Data()), "detail", p.Detail))
-			case llm.PartAudio, llm.PartVideo, llm.PartDocument:
-				files = append(files, value.Obj("type", string(p.Type), "data", shortened(p.Data()), "format", p.Format))
-			}
-		}
-		o := value.Obj("role", string(m.Role), "text", text)
-		if mode != string(llm.ModeCompletion) || len(files) > 0 {
-			o.Set("files", files)
-		}
-		if mode == string(llm.ModeCompletion) {
-			o.Set("role", string(llm.RoleUser))
-			return []any{o}
-		}
-		out = append(out, o)
-	}
-	return out
-}
-
-// shortened keeps the ends of a file's data.
-func shortened(data string) string {
-	const keep = 10
-	r := []rune(data)
-	if len(r) <= 2*keep {
-		return string(r) + "...[TRUNCATED]..." + string(r)
-	}
-	return string(r[:keep]) + "...[TRUNCATED]..." + string(r[len(r)-keep:])
 }

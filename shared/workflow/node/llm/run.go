@@ -5,10 +5,9 @@ import (
 	"errors"
 	"io"
 
-	"github.com/millrace/millrace/shared/errs"
 	"github.com/millrace/millrace/shared/llm"
-	"github.com/millrace/millrace/shared/provider"
 	"github.com/millrace/millrace/shared/workflow"
+	"github.com/millrace/millrace/shared/workflow/node/modelcall"
 	"github.com/millrace/millrace/shared/workflow/value"
 )
 
@@ -28,7 +27,7 @@ func (n *node) Run(ctx context.Context, x *workflow.Execution) (*workflow.Result
 	if ctx.Err() != nil {
 		return res, ctx.Err()
 	}
-	return res, failure(err)
+	return res, modelcall.Failure(err, "LLMNodeError")
 }
 
 func (n *node) run(ctx context.Context, x *workflow.Execution, res *workflow.Result) error {
@@ -36,22 +35,22 @@ func (n *node) run(ctx context.Context, x *workflow.Execution, res *workflow.Res
 	if err != nil {
 		return err
 	}
-	c := &call{node: n, x: x, cfg: cfg, inputs: res.Inputs}
+	c := &call{node: n, x: x, inputs: res.Inputs}
 	if err := c.gather(); err != nil {
 		return err
 	}
-	res.Inputs.Set("model_provider", cfg.provider)
-	res.Inputs.Set("model_name", cfg.name)
-	if c.model, err = n.models.Model(ctx, x.Run.TenantID, cfg.provider, provider.ModelRef{Model: cfg.name, Type: llm.TypeLLM}); err != nil {
+	res.Inputs.Set("model_provider", cfg.Provider)
+	res.Inputs.Set("model_name", cfg.Name)
+	if c.Call, err = modelcall.Open(ctx, n.models, n.opts.Options, x, cfg); err != nil {
 		return err
 	}
 	messages, err := c.messages(ctx)
 	if err != nil {
 		return err
 	}
-	req := llm.Request{Messages: messages, Parameters: cfg.params, User: x.Run.UserID, IdempotencyKey: x.Key}
+	req := c.Request(messages)
 	if n.structured != nil {
-		if err := askForJSON(&req, n.structured, c.model.Schema()); err != nil {
+		if err := askForJSON(&req, n.structured, c.Model.Schema()); err != nil {
 			return err
 		}
 	}
@@ -64,7 +63,7 @@ func (n *node) run(ctx context.Context, x *workflow.Execution, res *workflow.Res
 
 // config is the node's model, or the one in the environment variable that it
 // names.
-func (n *node) config(x *workflow.Execution) (modelConfig, error) {
+func (n *node) config(x *workflow.Execution) (modelcall.Config, error) {
 	if len(n.modelSelector) == 0 {
 		return n.model, nil
 	}
@@ -73,8 +72,8 @@ func (n *node) config(x *workflow.Execution) (modelConfig, error) {
 	if !ok {
 		return n.model, workflow.Fail("ModelNotExistError", "The variable "+n.modelSelector.String()+" names no model.")
 	}
-	cfg := modelOf(o)
-	if cfg.mode != n.model.mode {
+	cfg := modelcall.ParseConfig(o)
+	if cfg.Mode != n.model.Mode {
 		return n.model, workflow.Fail("InvalidModelModeError", "The model of the variable "+n.modelSelector.String()+" has another mode than the node's prompt.")
 	}
 	return cfg, nil
@@ -82,7 +81,7 @@ func (n *node) config(x *workflow.Execution) (modelConfig, error) {
 
 // stream sends the request and passes on the answer as it comes.
 func (c *call) stream(ctx context.Context, req llm.Request) (*llm.Result, error) {
-	s, err := c.model.Stream(ctx, req)
+	s, err := c.Model.Stream(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -108,14 +107,7 @@ func (c *call) finish(res *workflow.Result, messages []llm.Message, got *llm.Res
 	if c.separated {
 		text, reasoning = separate(got.Text)
 	}
-	usage, ok := value.From(got.Usage).(*value.Object)
-	if !ok {
-		return errors.New("usage cannot be written")
-	}
-	u := got.Usage
-	res.Usage = &workflow.Usage{PromptTokens: int64(u.PromptTokens), CompletionTokens: int64(u.CompletionTokens),
-		TotalTokens: int64(u.TotalTokens), TotalPrice: u.TotalPrice.String(), Currency: u.Currency, Object: usage}
-	res.Metadata = value.Obj("total_tokens", int64(u.TotalTokens), "total_price", u.TotalPrice.String(), "currency", u.Currency)
+	usage := modelcall.SetUsage(res, got.Usage)
 	reason := any(nil)
 	if got.FinishReason != "" {
 		reason = got.FinishReason
@@ -130,30 +122,8 @@ func (c *call) finish(res *workflow.Result, messages []llm.Message, got *llm.Res
 		}
 		outputs.Set("structured_output", parsed)
 	}
-	res.ProcessData = value.Obj("model_mode", c.cfg.mode, "prompts", saved(c.cfg.mode, messages), "usage", usage,
-		"finish_reason", reason, "model_provider", c.cfg.provider, "model_name", c.cfg.name)
+	res.ProcessData = value.Obj("model_mode", c.Config.Mode, "prompts", modelcall.Saved(c.Config.Mode, messages), "usage", usage,
+		"finish_reason", reason, "model_provider", c.Config.Provider, "model_name", c.Config.Name)
 	res.Outputs = outputs
 	return nil
-}
-
-// failure gives an error the contract's type.
-func failure(err error) error {
-	var known *workflow.Failure
-	if errors.As(err, &known) {
-		return known
-	}
-	var invoke *llm.Error
-	if errors.As(err, &invoke) {
-		return &workflow.Failure{Type: "PluginInvokeError", Message: invoke.Error(), Cause: err}
-	}
-	public := errs.Public(err)
-	switch errs.CodeOf(err) {
-	case errs.ProviderNotInitialize:
-		return &workflow.Failure{Type: "ProviderTokenNotInitError", Message: public.Message, Cause: err}
-	case errs.ModelCurrentlyNotSupport:
-		return &workflow.Failure{Type: "ModelCurrentlyNotSupportError", Message: public.Message, Cause: err}
-	case errs.ProviderQuotaExceeded:
-		return &workflow.Failure{Type: "QuotaExceededError", Message: public.Message, Cause: err}
-	}
-	return &workflow.Failure{Type: "LLMNodeError", Message: public.Message, Cause: err}
 }

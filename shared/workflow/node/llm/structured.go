@@ -7,6 +7,7 @@ import (
 	"github.com/millrace/millrace/shared/llm"
 	"github.com/millrace/millrace/shared/llm/jsonrepair"
 	"github.com/millrace/millrace/shared/workflow"
+	"github.com/millrace/millrace/shared/workflow/node/modelcall"
 	"github.com/millrace/millrace/shared/workflow/value"
 )
 
@@ -71,7 +72,7 @@ func withInstruction(messages []llm.Message, text string) []llm.Message {
 
 // parseJSON reads the object in the model's answer.
 func parseJSON(text string) (*value.Object, error) {
-	v, err := jsonrepair.Parse(thinkBlock.ReplaceAllString(text, ""))
+	v, err := jsonrepair.Parse(modelcall.WithoutReasoning(text))
 	if err == nil {
 		switch v := v.(type) {
 		case *value.Object:

@@ -15,6 +15,8 @@ import (
 type projection struct {
 	def *Definition
 	req *StartRequest
+	// paused holds the executions that have been paused.
+	paused map[string]bool
 }
 
 // rows returns the changes that a batch of events makes. first is true for the
@@ -25,20 +27,30 @@ func (p *projection) rows(events []workflow.Event, first bool, startedAt time.Ti
 		p.begin(&r, startedAt)
 	}
 	at := map[string]int{} // execution id -> index in r.Nodes
+	put := func(e *workflow.Event, finished *time.Time) {
+		row, id := p.node(e, finished), e.Node.ExecutionID
+		if k, ok := at[id]; ok {
+			row.Update = r.Nodes[k].Update
+			r.Nodes[k] = row
+			return
+		}
+		row.Update = e.Type != workflow.EventNodeStarted || p.paused[id]
+		at[id] = len(r.Nodes)
+		r.Nodes = append(r.Nodes, row)
+	}
 	for i := range events {
 		e := &events[i]
 		switch e.Type {
 		case workflow.EventNodeStarted:
-			at[e.Node.ExecutionID] = len(r.Nodes)
-			r.Nodes = append(r.Nodes, p.node(e, nil))
-		case workflow.EventNodeFinished:
-			row := p.node(e, &e.At)
-			if k, ok := at[e.Node.ExecutionID]; ok {
-				r.Nodes[k] = row
-				continue
+			put(e, nil)
+		case workflow.EventNodePaused, workflow.EventNodeFinished:
+			put(e, &e.At)
+		case workflow.EventRunStarted:
+			if e.Started.Reason == workflow.ReasonResumption {
+				r.Resume, r.Pause, r.MessagePause = &e.At, nil, nil
 			}
-			row.Update = true
-			r.Nodes = append(r.Nodes, row)
+		case workflow.EventRunPaused:
+			p.pause(&r, e)
 		case workflow.EventRunFinished:
 			r.RunEnd = runEnd(e.Finished, e.At)
 			// A pass that failed may have left nodes that nobody waited for.
@@ -47,8 +59,40 @@ func (p *projection) rows(events []workflow.Event, first bool, startedAt time.Ti
 			}
 			p.endMessage(&r, e.Finished, e.At)
 		}
+		p.see(e)
 	}
 	return r
+}
+
+// see remembers which executions have a row though they start again: those that
+// were paused.
+func (p *projection) see(e *workflow.Event) {
+	if e.Type != workflow.EventNodePaused {
+		return
+	}
+	if p.paused == nil {
+		p.paused = map[string]bool{}
+	}
+	p.paused[e.Node.ExecutionID] = true
+}
+
+// pause makes the rows of a run that waits.
+func (p *projection) pause(r *runstore.Rows, e *workflow.Event) {
+	row := &driver.PauseRow{
+		ID: ids.New(), WorkflowID: p.def.ID, Outputs: jsonColumn(orEmpty(e.Paused.Outputs)), Elapsed: e.Paused.Elapsed,
+		Tokens: e.Paused.Tokens, Steps: e.Paused.Steps, At: e.At,
+	}
+	for i, reason := range e.Paused.Reasons {
+		x := driver.PauseReasonRow{ID: ids.New(), Type: reason.String("TYPE"), FormID: reason.String("form_id"), Message: reason.String("message")}
+		if i < len(e.Paused.Nodes) {
+			x.NodeID = e.Paused.Nodes[i]
+		}
+		row.Reasons = append(row.Reasons, x)
+	}
+	r.Pause = row
+	if p.req.Chat != nil {
+		r.MessagePause = &driver.MessagePauseRow{ID: p.req.Chat.MessageID, Answer: e.Paused.Answer, At: e.At}
+	}
 }
 
 func (p *projection) creator() driver.Creator {

@@ -193,6 +193,7 @@ func (x *execution) adopt(g *runstore.Granted) {
 	x.begun, x.lease, x.seq = true, g.Lease, g.Lease.LastSeq
 	for i := range g.Events {
 		x.lastOf[g.Events[i].Type] = g.Events[i].Seq
+		x.project.see(&g.Events[i])
 	}
 	x.stream = newMailbox()
 }

@@ -21,7 +21,7 @@ const (
 	ownApp = `t.app_id IS NOT DISTINCT FROM (SELECT r.app_id FROM millrace_runs r WHERE r.id = $1 AND r.tenant_id = $2)`
 
 	sqlStopNodes = `UPDATE workflow_node_executions SET status = 'stopped', finished_at = $3
-WHERE workflow_run_id = $1 AND tenant_id IS NOT DISTINCT FROM $2 AND status = 'running'`
+WHERE workflow_run_id = $1 AND tenant_id IS NOT DISTINCT FROM $2 AND status IN ('running', 'paused')`
 
 	sqlConversation = `INSERT INTO conversations (id, app_id, mode, name, inputs, introduction, system_instruction, status, from_source, from_end_user_id,
  from_account_id, invoke_from, created_at, updated_at, dialogue_count)
@@ -67,6 +67,7 @@ func queueRows(b *pgx.Batch, l *driver.Lease, r *driver.Rows) {
 			m.ProviderResponseLatency, m.UpdatedAt)
 		b.Queue(sqlTouch, run, tenant, m.ConversationID, m.ConversationLastActivity)
 	}
+	queuePause(b, l, r)
 	for _, f := range r.Files {
 		b.Queue(sqlFile, run, tenant, f.ID, f.MessageID, f.Type, f.TransferMethod, f.URL, f.UploadFileID, f.BelongsTo, f.CreatedBy.Role, f.CreatedBy.ID, f.CreatedAt)
 	}

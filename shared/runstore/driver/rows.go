@@ -8,12 +8,15 @@ import "time"
 type Rows struct {
 	Run          *RunRow          // insert; in the first batch only
 	RunEnd       *RunEndRow       // update
+	Resume       *time.Time       // end the run's pause, before Pause
+	Pause        *PauseRow        // update, and insert what it waits for
 	Nodes        []NodeRow        // insert, or update when Update is set
 	StopNodes    *time.Time       // end every execution of the run that still runs
 	AppLog       *AppLogRow       // insert; in the first batch only
 	Conversation *ConversationRow // insert, or update when Update is set
 	Message      *MessageRow      // insert
 	MessageEnd   *MessageEndRow   // update
+	MessagePause *MessagePauseRow // update
 	Files        []MessageFileRow // insert
 }
 
@@ -42,6 +45,28 @@ type RunEndRow struct {
 	Steps      int
 	Exceptions int
 	FinishedAt time.Time
+}
+
+// PauseRow is a run that waits: its row of workflow_runs so far, and its rows
+// of workflow_pauses and workflow_pause_reasons.
+type PauseRow struct {
+	ID         string
+	WorkflowID string
+	Outputs    *string
+	Elapsed    float64
+	Tokens     int64
+	Steps      int
+	At         time.Time
+	Reasons    []PauseReasonRow
+}
+
+// PauseReasonRow is a row of workflow_pause_reasons.
+type PauseReasonRow struct{ ID, Type, FormID, NodeID, Message string }
+
+// MessagePauseRow is a row of messages whose run waits.
+type MessagePauseRow struct {
+	ID, Answer string
+	At         time.Time
 }
 
 // NodeRow is a row of workflow_node_executions.

@@ -47,14 +47,16 @@ func (r *Run) resumeNode(at ref, how *workflow.Resumption) {
 	if how != nil {
 		r.emit(workflow.Event{Type: workflow.EventNodeResumed, Frame: at.f.path, Node: r.nodeEvent(at), Resumed: how})
 	}
-	r.index++
 	at.f.steps++
 	n := at.node()
-	n.resumed, n.pause, n.index = false, nil, r.index
+	n.resumed, n.pause = false, nil
 	r.emitNode(at, workflow.EventNodeStarted, r.nodeEvent(at))
 }
 
 func (r *Run) applyResumption(now time.Time) {
+	if r.halted == nil {
+		return
+	}
 	r.idleTime += now.Sub(r.haltedAt)
 	r.halted, r.haltedAt = nil, time.Time{}
 }

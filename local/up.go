@@ -97,6 +97,7 @@ func up(ctx context.Context, o options, cfg config.Config, out io.Writer) (err e
 	}
 	stack.add(func(ctx context.Context) error { b.Close(ctx); return nil })
 	front.ready(b, o.demo)
+	go spendMemory(ctx, clock.System{})
 	say("ready      %s", base)
 
 	done := make(chan error, 1)

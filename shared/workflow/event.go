@@ -25,6 +25,11 @@ const (
 	// the container and Pass the pass.
 	EventPassStarted  EventType = "pass_started"
 	EventPassFinished EventType = "pass_finished"
+	// EventFanOut says that the passes of a container (Node) run as runs of their
+	// own, the Parts; EventPartJoined that the events before it are those of
+	// Parts[0].
+	EventFanOut     EventType = "fan_out"
+	EventPartJoined EventType = "part_joined"
 	// EventRunPaused says that nothing is left to do but to wait for paused nodes.
 	// The run goes on with an EventRunStarted whose reason is ReasonResumption.
 	EventRunPaused EventType = "run_paused"
@@ -70,6 +75,7 @@ type Event struct {
 	Pause     *PauseInfo   `json:"pause,omitempty"`
 	Resumed   *Resumption  `json:"resumed,omitempty"`
 	Paused    *RunPaused   `json:"paused,omitempty"`
+	Parts     []Part       `json:"parts,omitempty"`
 }
 
 // Frame is one pass of one container on the way to a node, outermost first.
@@ -88,6 +94,17 @@ type Pass struct {
 	// Error and ErrorType are set when a node of the pass failed.
 	Error     string `json:"error,omitempty"`
 	ErrorType string `json:"error_type,omitempty"`
+}
+
+// Part is a range of a container's passes that runs as a run of its own, on any
+// worker. Its journal goes on from the journal of the run it belongs to, which
+// takes its events over when it is done.
+type Part struct {
+	RunID string `json:"run_id"`
+	From  int    `json:"from"` // the first pass
+	To    int    `json:"to"`   // the pass after the last
+	// Parallel is how many passes it may run at once.
+	Parallel int `json:"parallel"`
 }
 
 // PauseInfo is the payload of EventNodePaused.
@@ -127,6 +144,7 @@ type RunStarted struct {
 const (
 	ReasonInitial    = "initial"
 	ReasonResumption = "resumption"
+	ReasonPart       = "part" // of a container, never shown to clients
 )
 
 // RunFinished is the payload of EventRunFinished.

@@ -11,6 +11,7 @@ type Pool struct {
 	scopes  map[string]map[string]any
 	secrets map[string]bool // names of env variables whose text is masked in logs
 	shared  map[string]bool // scopes whose map is shared with a snapshot
+	types   map[[2]string]string
 }
 
 // NewPool returns an empty pool.
@@ -61,6 +62,14 @@ func (p *Pool) Secrets() []string {
 	return out
 }
 
+// Declare tells the types of variables that have one besides that of their
+// value (an empty array of strings is one), by scope and name. The map is used
+// as it is: nobody may change it afterwards.
+func (p *Pool) Declare(types map[[2]string]string) { p.types = types }
+
+// Declared returns the declared type of a variable, "" for the others.
+func (p *Pool) Declared(node, name string) string { return p.types[[2]string{node, name}] }
+
 // Get resolves a selector: the variable, then object keys and file attributes.
 // ok is false when any part is missing. A variable that is present with a null
 // value is found.
@@ -95,7 +104,7 @@ func (p *Pool) Scope(node string) map[string]any { return p.scopes[node] }
 // small map; scopes are copied only when written to.
 func (p *Pool) Snapshot() *Pool {
 	c := &Pool{
-		scopes: make(map[string]map[string]any, len(p.scopes)), secrets: p.secrets,
+		scopes: make(map[string]map[string]any, len(p.scopes)), secrets: p.secrets, types: p.types,
 		shared: make(map[string]bool, len(p.scopes)),
 	}
 	for k, m := range p.scopes {

@@ -349,10 +349,13 @@ func (r *Run) conclude() {
 		Tokens: r.root.tokens, Steps: r.root.steps, Exceptions: r.exceptions, Answer: string(r.streams.answer),
 		Usage: r.root.usage, Reasoning: r.streams.reasoningTexts(),
 	}
+	if r.part != nil {
+		f.Outputs, f.Answer, f.Usage, f.Reasoning = value.NewObject(0), "", nil, nil // the whole run has them
+	}
 	switch {
 	case r.verdict != nil:
 		f.Status, f.Error, f.ErrorType = r.verdict.status, r.verdict.err, r.verdict.errType
-	case r.exceptions > 0:
+	case r.exceptions > 0 && r.part == nil:
 		f.Status = workflow.StatusPartialSucceeded
 	}
 	r.result = f

@@ -116,6 +116,8 @@ type bench struct {
 	at   time.Time // deadline
 	n    int
 	in   *value.Object
+	// parts, if set, runs the parts of containers.
+	parts engine.Parts
 }
 
 func setup(t testing.TB, graph string, call fakenode.Func, more ...workflow.Type) *bench {
@@ -132,7 +134,7 @@ func (b *bench) run() *engine.Run {
 	pool.SetAll("start", b.in)
 	pool.Set("sys", "query", "query")
 	return engine.New(b.plan, engine.Setup{
-		Info: &workflow.RunInfo{ID: "run"}, Pool: pool, Inputs: b.in, Deadline: b.at, Stop: b.stop, Clock: b.clk,
+		Info: &workflow.RunInfo{ID: "run"}, Pool: pool, Inputs: b.in, Deadline: b.at, Stop: b.stop, Clock: b.clk, Parts: b.parts,
 		NewID: func() string { b.n++; return fmt.Sprintf("x%d", b.n) },
 	}, b.host, b.opts)
 }

@@ -99,6 +99,7 @@ type container struct {
 	ended   bool          // no pass begins any more
 	answers *value.Object // of the passes' response nodes
 	queued  bool          // in Run.dirty
+	fan     *fan          // set when the passes run elsewhere
 }
 
 // openContainer starts a container node: either its passes begin, or it fails.
@@ -114,6 +115,7 @@ func (r *Run) openContainer(at ref) {
 	e := r.nodeEvent(at)
 	e.Inputs, e.Length = c.opening.Inputs, &c.opening.Length
 	r.emitNode(at, workflow.EventNodeStarted, e)
+	r.split(c)
 	r.touch(c)
 	r.turn()
 }
@@ -167,10 +169,10 @@ func (r *Run) turn() {
 		if c.at.f.closed || c.at.node().phase != phaseOpen {
 			continue
 		}
-		for !c.ended && len(c.open) < c.opening.Parallel && r.verdict == nil {
+		for !c.ended && c.fan == nil && len(c.open) < c.opening.Parallel && r.verdict == nil {
 			r.beginPass(c)
 		}
-		if c.ended && len(c.open) == 0 {
+		if c.ended && len(c.open) == 0 && r.part.of() != c {
 			r.closeContainer(c)
 		}
 	}
@@ -178,6 +180,10 @@ func (r *Run) turn() {
 
 // beginPass begins the next pass, if there is one.
 func (r *Run) beginPass(c *container) {
+	if r.part.of() == c && c.next >= r.part.To {
+		c.ended = true
+		return
+	}
 	f := r.newPass(c)
 	if f == nil {
 		c.ended = true
@@ -285,7 +291,7 @@ type counted interface{ Steps() int }
 // describe adds to a container's last event what only containers have.
 func (c *container) describe(e *workflow.NodeEvent) {
 	e.Length = &c.opening.Length
-	e.Steps = c.next
+	e.Steps = c.opening.Length
 	if n, ok := c.passes.(counted); ok {
 		e.Steps = n.Steps()
 	}

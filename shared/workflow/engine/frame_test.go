@@ -451,3 +451,162 @@ func TestPausesInsideOfPasses(t *testing.T) {
 	require.Equal(t, engine.Finished, o.Verdict)
 	require.Equal(t, `{"o": ["a", "b", "c"]}`, value.JSON(o.Result.Outputs))
 }
+
+// partHost runs parts in place, one after the other, when they are asked for.
+type partHost struct {
+	t      *testing.T
+	make   func() *bench
+	origin func() []workflow.Event
+	mu     sync.Mutex
+	parts  map[string]*bench
+	order  []string
+	hold   bool // only note that they were started
+}
+
+func (p *partHost) Start(_ context.Context, part workflow.Part) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.parts[part.RunID] == nil {
+		b := p.make()
+		b.n = 1000 * (len(p.parts) + 1)
+		p.parts[part.RunID] = b
+		p.order = append(p.order, part.RunID)
+	}
+	return nil
+}
+
+func (p *partHost) Events(_ context.Context, part workflow.Part) ([]workflow.Event, bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b := p.parts[part.RunID]
+	if b == nil || p.hold {
+		return nil, false, nil
+	}
+	if n := len(b.events); n == 0 || !b.events[n-1].Terminal() {
+		p.work(b, part.RunID)
+	}
+	return append([]workflow.Event(nil), b.events...), true, nil
+}
+
+// work runs a part, restoring it at each of its commits on the way.
+func (p *partHost) work(b *bench, id string) {
+	r := b.run()
+	require.NoError(p.t, r.RestorePart(id, p.origin(), b.events))
+	o, err := r.Execute(p.t.Context())
+	require.NoError(p.t, err)
+	require.Equal(p.t, engine.Finished, o.Verdict)
+	for _, cut := range b.cuts {
+		again := p.make()
+		again.events, again.n = append([]workflow.Event(nil), b.events[:cut]...), 500000
+		r := again.run()
+		require.NoError(p.t, r.RestorePart(id, p.origin(), again.events))
+		_, err := r.Execute(p.t.Context())
+		require.NoError(p.t, err)
+		got := describe(again.events)
+		require.Equal(p.t, "finished succeeded", got[len(got)-1], "cut %d", cut)
+	}
+}
+
+func (p *partHost) Stop(_ context.Context, part workflow.Part, _ string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b := p.parts[part.RunID]
+	if b == nil {
+		return fmt.Errorf("no such part")
+	}
+	if n := len(b.events); n == 0 || !b.events[n-1].Terminal() {
+		b.events = append(b.events, workflow.Event{Type: workflow.EventRunFinished, Finished: &workflow.RunFinished{Status: workflow.StatusStopped}})
+	}
+	return nil
+}
+
+func fanned(t *testing.T, extra string, items []any) (*bench, *partHost) {
+	make := func() *bench {
+		b := setup(t, iterate(`,"parallel":4`+extra, "http-request"), upper, containers()...)
+		b.in = value.Obj("list", items)
+		b.opts.FanOut = engine.FanOut{Over: 5, Size: 3, AtOnce: 2}
+		return b
+	}
+	b := make()
+	p := &partHost{t: t, make: make, parts: map[string]*bench{}, origin: func() []workflow.Event { return append([]workflow.Event(nil), b.events...) }}
+	b.parts = p
+	return b, p
+}
+
+func letters(n int) []any {
+	var out []any
+	for i := range n {
+		out = append(out, string(rune('a'+i)))
+	}
+	return out
+}
+
+// through runs and resumes until the run is over.
+func (b *bench) through(t *testing.T) *workflow.RunFinished {
+	t.Helper()
+	for range 50 {
+		if o := b.resume(t); o.Verdict == engine.Finished {
+			return o.Result
+		}
+	}
+	t.Fatalf("the run does not end: %v", describe(b.events))
+	return nil
+}
+
+func TestLargeIterationsFanOutAndJoin(t *testing.T) {
+	t.Parallel()
+	b, p := fanned(t, "", letters(10))
+	res := b.through(t)
+	require.Len(t, p.order, 4, "parts of three")
+	require.Equal(t, `{"o": ["a!", "b!", "c!", "d!", "e!", "f!", "g!", "h!", "i!", "j!"]}`, value.JSON(res.Outputs))
+	require.Equal(t, int64(20), res.Tokens)
+	require.Equal(t, 3, res.Steps)
+	ids := map[string]bool{}
+	for _, e := range b.events {
+		if e.Type == workflow.EventNodeFinished {
+			require.False(t, ids[e.Node.ExecutionID], "an execution is taken over once")
+			ids[e.Node.ExecutionID] = true
+		}
+	}
+	require.Len(t, ids, 13)
+
+	// Cut anywhere, the run takes over what is missing and nothing twice.
+	for _, cut := range b.cuts {
+		again, q := fanned(t, "", letters(10))
+		again.events, again.n = append([]workflow.Event(nil), b.events[:cut]...), 100
+		q.parts, q.order = p.parts, p.order
+		got := again.through(t)
+		require.Equal(t, value.JSON(res.Outputs), value.JSON(got.Outputs), "cut %d", cut)
+		require.Equal(t, res.Tokens, got.Tokens)
+	}
+}
+
+func TestRunLeavesWhileItsPartsWork(t *testing.T) {
+	t.Parallel()
+	b, p := fanned(t, "", letters(10))
+	p.hold = true
+	o, err := b.run().Execute(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, engine.Suspended, o.Verdict)
+	require.False(t, o.WakeAt.IsZero())
+	require.Len(t, p.order, 2, "as many as may run at once")
+	p.hold = false
+	b.through(t)
+	require.Len(t, p.order, 4)
+}
+
+func TestFailureInAPartEndsTheOthers(t *testing.T) {
+	t.Parallel()
+	items := letters(12)
+	items[4] = "bad"
+	b, p := fanned(t, "", items)
+	res := b.through(t)
+	require.Equal(t, workflow.StatusFailed, res.Status)
+	require.Equal(t, "bad item", res.Error)
+	require.LessOrEqual(t, len(p.order), 3)
+
+	b, _ = fanned(t, `,"go_on":true`, items)
+	res = b.through(t)
+	require.Equal(t, workflow.StatusPartialSucceeded, res.Status)
+	require.Equal(t, 1, res.Exceptions)
+}

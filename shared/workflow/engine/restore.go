@@ -112,6 +112,8 @@ func (r *Run) foldNode(at ref, e *workflow.Event) error {
 	case workflow.EventNodeResumed:
 	case workflow.EventPassStarted, workflow.EventPassFinished:
 		return r.foldPass(at, e)
+	case workflow.EventFanOut, workflow.EventPartJoined:
+		return r.foldFan(at, e)
 	case workflow.EventNodeFinished:
 		r.countTry(at.f, e.Node)
 		r.waiting = without(r.waiting, at)

@@ -37,6 +37,7 @@ type Options struct {
 	ReleaseWait    time.Duration // waits longer than this leave the process [10 s]
 	HandoverMargin time.Duration // before the deadline: no new effects [20 s]
 	HardMargin     time.Duration // before the deadline: effects are cancelled [5 s]
+	FanOut         FanOut
 	// Hook is called at named points; tests kill the process there.
 	Hook func(point string)
 }
@@ -61,6 +62,7 @@ func (o Options) withDefaults() Options {
 	if o.Hook == nil {
 		o.Hook = func(string) {}
 	}
+	o.FanOut = o.FanOut.withDefaults()
 	return o
 }
 
@@ -78,8 +80,10 @@ type Setup struct {
 	Stop <-chan string
 	// Signal tells that what a paused node waits for may have happened; may be nil.
 	Signal <-chan struct{}
-	NewID  func() string
-	Clock  clock.Clock
+	// Parts runs parts of large containers elsewhere; nil: they are not split.
+	Parts Parts
+	NewID func() string
+	Clock clock.Clock
 	// Observe is told of each try of each node, in the goroutine that runs it: it
 	// returns the context to run with and what to call with the try's error. May
 	// be nil.
@@ -161,6 +165,8 @@ type Run struct {
 	waiting []ref // for their next try
 	paused  []ref // in the order in which they paused
 	dirty   []*container
+	fans    []*fan
+	part    *partRun // set when this is the run of a part
 	turning bool
 	streams *streams
 
@@ -216,8 +222,15 @@ func (r *Run) Execute(ctx context.Context) (Outcome, error) {
 	if r.result != nil {
 		return Outcome{Verdict: Finished, Result: r.result}, nil
 	}
-	if !r.started {
+	switch {
+	case r.started:
+	case r.part != nil:
+		r.beginPart()
+	default:
 		r.begin()
+	}
+	if r.part != nil {
+		r.touch(r.part.c)
 	}
 	r.lookAgain(true)
 	r.turn()
@@ -227,6 +240,7 @@ func (r *Run) Execute(ctx context.Context) (Outcome, error) {
 		}
 		r.noticeStop()
 		if r.verdict != nil || r.idle() {
+			r.stopParts(ctx)
 			r.conclude()
 			if err := r.flush(ctx); err != nil {
 				return Outcome{}, err
@@ -238,6 +252,15 @@ func (r *Run) Execute(ctx context.Context) (Outcome, error) {
 		}
 		if err := r.flush(ctx); err != nil {
 			return Outcome{}, err
+		}
+		if len(r.fans) > 0 {
+			changed, err := r.tend(ctx)
+			if err != nil {
+				return Outcome{}, err
+			}
+			if changed {
+				continue
+			}
 		}
 		r.streams.pump()
 		r.launch()
@@ -437,7 +460,17 @@ func (r *Run) shouldLeave() (Outcome, bool) {
 	if r.draining() {
 		return Outcome{Verdict: HandedOver}, true
 	}
-	if wake, ok := r.nextRetry(); ok && wake.Sub(r.now()) > r.opts.ReleaseWait {
+	wake, ok := r.nextRetry()
+	if len(r.fans) > 0 {
+		if poll := r.now().Add(r.opts.FanOut.Poll); !ok || poll.Before(wake) {
+			wake, ok = poll, true
+		}
+		if limit := r.limit(); limit.Before(wake) {
+			wake = limit
+		}
+		return Outcome{Verdict: Suspended, WakeAt: wake}, true
+	}
+	if ok && wake.Sub(r.now()) > r.opts.ReleaseWait {
 		return Outcome{Verdict: Suspended, WakeAt: wake}, true
 	}
 	return Outcome{}, false
@@ -491,7 +524,12 @@ func (r *Run) setTimer() {
 }
 
 // idle is true when nothing is left to do.
-func (r *Run) idle() bool { return r.root.active == 0 && r.running == 0 }
+func (r *Run) idle() bool {
+	if r.part != nil {
+		return r.part.c.ended && len(r.part.c.open) == 0
+	}
+	return r.root.active == 0 && r.running == 0
+}
 
 func (r *Run) flush(ctx context.Context) error {
 	r.lastFlush = r.now()

@@ -154,7 +154,7 @@ func (n *node) text(ctx context.Context, tenantID string, f *value.File) (string
 	case err != nil:
 		return "", &workflow.Failure{Message: "The file " + f.Filename + " could not be read: " + errs.Public(err).Message, Cause: err}
 	}
-	text, err := document.Text(format, data, n.opts.MaxText)
+	text, err := document.Text(ctx, format, data, n.opts.MaxText)
 	var broken *document.Error
 	if errors.As(err, &broken) {
 		return "", &workflow.Failure{Message: broken.Error(), Cause: err}

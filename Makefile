@@ -25,6 +25,9 @@ verify: ## what a change must pass before it is sent
 	go mod tidy -diff
 	$(MAKE) lint race
 
+conformance: ## recorded conversations with the contract, against a server of its own
+	go test ./conformance -count=1
+
 bench: ## compare with the limits of this machine; prints ratios
 	go run ./bench
 

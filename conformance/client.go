@@ -79,7 +79,7 @@ func requote(u string) string {
 	var b strings.Builder
 	for i := range len(u) {
 		ch := u[i]
-		if ch == '%' && !(i+2 < len(u) && isHex(u[i+1]) && isHex(u[i+2])) {
+		if ch == '%' && (i+2 >= len(u) || !isHex(u[i+1]) || !isHex(u[i+2])) {
 			b.WriteString("%25")
 			continue
 		}

@@ -10,6 +10,7 @@ func exceptions() []exception {
 		{"time", "local/embedded", "waits for processes of the operating system, which follow no injected clock"},
 		{"dial", "local/apiclient", "calls Millrace itself at the address the person at the terminal gave, never for a user"},
 		{"environment", "bench", "hands its own environment to the processes that it measures"},
+		{"dial", "conformance", "calls the server under test at the address it was given, the way a client would"},
 		{"dial", "bench", "measures a server of its own on this machine"},
 		{"time", "bench", "measures real time"},
 		{"sleep", "bench", "polls a process of its own until it answers"},

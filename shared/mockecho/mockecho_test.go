@@ -99,7 +99,7 @@ func TestServeKeepsTheOrderOfHeaders(t *testing.T) {
 	t.Parallel()
 	conn, err := net.Dial("tcp", serve(t)[len("http://"):])
 	require.NoError(t, err)
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // nothing is written any more
 	in := bufio.NewReader(conn)
 	for _, c := range [][2]string{
 		{"GET /file/a.txt", "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Echo: yes\r\n" +

@@ -28,6 +28,7 @@ import (
 	"github.com/millrace/millrace/shared/workflow/engine"
 	"github.com/millrace/millrace/shared/workflow/node"
 	"github.com/millrace/millrace/shared/workflow/node/answer"
+	"github.com/millrace/millrace/shared/workflow/node/assigner"
 	"github.com/millrace/millrace/shared/workflow/node/code"
 	"github.com/millrace/millrace/shared/workflow/node/documentextractor"
 	"github.com/millrace/millrace/shared/workflow/node/end"
@@ -153,6 +154,7 @@ func nodeTypes(p *Platform) (*node.Registry, error) {
 		iteration.New(),
 		loop.New(),
 		loopend.New(),
+		assigner.New(),
 		documentextractor.New(fileService, nil),
 		httprequest.New(httprequest.Options{
 			Client: p.newEgress(e.MaxBinarySize+1, false), Insecure: insecure, Files: fileService, MaxText: e.MaxTextSize,

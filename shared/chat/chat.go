@@ -90,6 +90,9 @@ type Message struct {
 	CreatedAt       time.Time
 	Files           []MessageFile
 	Feedbacks       []Feedback
+	// Extra is what else the message shows, in the contract's form: what its run
+	// has asked people. Stores leave it empty.
+	Extra []any
 }
 
 // MessageFile is a file that came with a message or was made by its answer.

@@ -50,6 +50,9 @@ func (s *Service) Snapshot(ctx context.Context, tenantID, runID string) (*Snapsh
 	var answer []byte
 	for i := range events {
 		e := &events[i]
+		if e.Terminal() {
+			break // joining shows it
+		}
 		last = e.Seq
 		switch e.Type {
 		case workflow.EventRunStarted:

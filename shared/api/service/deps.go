@@ -12,6 +12,7 @@ import (
 	"github.com/millrace/millrace/shared/chat/assist"
 	"github.com/millrace/millrace/shared/clock"
 	"github.com/millrace/millrace/shared/file"
+	"github.com/millrace/millrace/shared/humaninput"
 	"github.com/millrace/millrace/shared/run"
 	"github.com/millrace/millrace/shared/run/history"
 	"github.com/millrace/millrace/shared/workflow/value"
@@ -82,6 +83,7 @@ type Runs interface {
 	Join(ctx context.Context, tenantID, runID string, from run.JoinFrom, sink run.Sink) (*run.Result, error)
 	Stop(ctx context.Context, tenantID, runID, reason string) error
 	Get(ctx context.Context, tenantID, runID string) (*run.View, error)
+	Snapshot(ctx context.Context, tenantID, runID string) (*run.Snapshot, error)
 }
 
 var _ Runs = (*run.Service)(nil)
@@ -108,6 +110,8 @@ type Deps struct {
 	Chats   *chat.Service
 	History *history.Service
 	Files   Files
+	// Forms are what runs ask people; nil knows none.
+	Forms *humaninput.Service
 	// Assistant names conversations and suggests questions; nil leaves
 	// conversations called after their first question and suggests nothing.
 	Assistant *assist.Assistant
@@ -162,6 +166,16 @@ type caller struct {
 	user EndUser
 	// body is the JSON body of routes that have one.
 	body *value.Object
+	// visitor is true for those who use an app on its page.
+	visitor bool
+}
+
+// invokeFrom is what the contract calls the way in which a caller came.
+func (c *caller) invokeFrom() string {
+	if c.visitor {
+		return "web-app"
+	}
+	return "service-api"
 }
 
 // scope restricts conversations to the caller's.

@@ -29,7 +29,32 @@ func WorkflowRun(d Deps) http.Handler {
 		{Method: "POST", Path: "/v1/workflows/{workflow_id}/run", Handler: a.forUser(inBodyRequired, a.runWorkflow)},
 		{Method: "POST", Path: "/v1/workflows/tasks/{task_id}/stop", Handler: a.forUser(inBodyRequired, a.stopWorkflow)},
 		{Method: "GET", Path: "/v1/workflow/{task_id}/events", Handler: a.forUser(inQueryRequired, a.events)},
+		{Method: "GET", Path: "/v1/form/human_input/{form_token}", Handler: a.forApp(a.humanForm)},
+		{Method: "POST", Path: "/v1/form/human_input/{form_token}", Handler: a.forUser(inBodyRequired, a.submitHumanForm)},
 	})
+}
+
+// VisitorRuns are the routes by which visitors of an app's page run it. guard
+// finds out who a visitor is, and of which app.
+func VisitorRuns(d Deps, guard func(next func(w http.ResponseWriter, r *http.Request, app *App, user EndUser) error) edge.Handler) []edge.Route {
+	a := newAPI(d)
+	visitor := func(body bool, h func(http.ResponseWriter, *http.Request, *caller) error) edge.Handler {
+		return guard(func(w http.ResponseWriter, r *http.Request, app *App, user EndUser) error {
+			c := &caller{app: app, user: user, visitor: true}
+			if body {
+				var err error
+				if c.body, err = readBody(r, true); err != nil {
+					return err
+				}
+			}
+			return h(w, r, c)
+		})
+	}
+	return []edge.Route{
+		{Method: "POST", Path: "/api/workflows/run", Handler: visitor(true, a.runForVisitor)},
+		{Method: "POST", Path: "/api/workflows/tasks/{task_id}/stop", Handler: visitor(false, a.stopWorkflow)},
+		{Method: "GET", Path: "/api/workflow/{task_id}/events", Handler: visitor(false, a.events)},
+	}
 }
 
 // Rest serves the function service-api: everything else under /v1.

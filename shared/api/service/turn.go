@@ -38,11 +38,11 @@ func (a *api) newTurn(c *caller, w *Workflow, f *form, o *options) *turn {
 		caller: c, form: f, given: o.inputs, files: o.files, streaming: o.streaming, started: func() {},
 		req: run.StartRequest{
 			TenantID: c.app.TenantID, AppID: c.app.ID, WorkflowID: w.ID, RunID: runID, Mode: c.app.Mode,
-			InvokeFrom: "service-api", Queue: catalogue.RunQueue(c.app.Plan), User: run.User{ID: c.user.ID, Role: "end_user", SessionID: c.user.SessionID},
+			InvokeFrom: c.invokeFrom(), Queue: catalogue.RunQueue(c.app.Plan), User: run.User{ID: c.user.ID, Role: "end_user", SessionID: c.user.SessionID},
 		},
 	}
 	t.view = &sse.View{
-		TaskID: run.TaskID(runID), RunID: runID, WorkflowID: w.ID,
+		Simple: c.visitor, TaskID: run.TaskID(runID), RunID: runID, WorkflowID: w.ID,
 		CreatedBy: value.Obj("id", c.user.ID, "user", c.user.SessionID),
 	}
 	return t
@@ -126,6 +126,8 @@ type shower struct {
 	begun bool
 	last  string // id of the last item
 	end   *workflow.Event
+	// paused is set while the run waits for something outside.
+	paused *workflow.RunPaused
 }
 
 // Item implements run.Sink.
@@ -138,9 +140,14 @@ func (s *shower) Item(i run.Item) error {
 		}
 		t.started()
 	}
-	if i.Event.Terminal() {
+	switch i.Event.Type {
+	case workflow.EventRunFinished:
 		end := i.Event
-		s.end = &end
+		s.end, s.paused = &end, nil
+	case workflow.EventRunPaused:
+		s.paused = i.Event.Paused
+	case workflow.EventRunStarted:
+		s.paused = nil
 	}
 	s.last = i.ID
 	if s.out == nil {
@@ -172,8 +179,14 @@ func (a *api) block(w http.ResponseWriter, r *http.Request, t *turn) error {
 		}
 		a.logFailure(ctx, t, err)
 	}
-	if wait.end == nil && ctx.Err() == nil {
+	if wait.end == nil && wait.paused == nil && ctx.Err() == nil {
 		a.follow(ctx, t, wait)
+	}
+	if wait.paused != nil {
+		if t.view.Chat {
+			return edge.OK(w, t.view.BlockingChatPaused(wait.paused, t.req.Mode))
+		}
+		return edge.OK(w, t.view.BlockingWorkflowPaused(wait.paused))
 	}
 	if wait.end == nil {
 		return errs.Newf(errs.GatewayTimeout, "The run %s goes on, but it takes longer than a request may.", t.view.RunID)

@@ -28,7 +28,7 @@ func (a *api) runWorkflow(w http.ResponseWriter, r *http.Request, c *caller) err
 		return err
 	}
 	t := a.newTurn(c, version, f, o)
-	t.req.CreatedFrom = "service-api"
+	t.req.CreatedFrom = c.invokeFrom()
 	return a.execute(w, r, t)
 }
 
@@ -85,7 +85,7 @@ func (a *api) events(w http.ResponseWriter, r *http.Request, c *caller) error {
 	}
 	q := edge.NewQuery(r)
 	snapshot := q.Bool("include_state_snapshot", false)
-	q.Bool("continue_on_pause", false) // no node pauses a run yet
+	pauses := q.Bool("continue_on_pause", false)
 	if err := q.Err(); err != nil {
 		return err
 	}
@@ -101,7 +101,8 @@ func (a *api) events(w http.ResponseWriter, r *http.Request, c *caller) error {
 		last = q.Text("last_event_id")
 	}
 	t := &turn{caller: c, req: v.Request, started: func() {}, view: viewOf(v)}
-	from := run.JoinFrom{LastEventID: last}
+	t.view.Simple = c.visitor
+	from := run.JoinFrom{LastEventID: last, Pauses: pauses}
 	switch {
 	case last != "":
 		if err := checkEventID(last, v); err != nil {
@@ -109,18 +110,39 @@ func (a *api) events(w http.ResponseWriter, r *http.Request, c *caller) error {
 		}
 	case v.Finished:
 		t.view.TaskID = t.view.RunID // as the contract shows runs that are over
-	default:
-		from.Start = snapshot
+	case snapshot:
+		s, err := a.Runs.Snapshot(r.Context(), t.req.TenantID, t.req.RunID)
+		if err != nil {
+			return err
+		}
+		a.join(w, r, t, from, s)
+		return nil
 	}
-	a.join(w, r, t, from)
+	a.join(w, r, t, from, nil)
 	return nil
 }
 
-// join streams a run from a position.
-func (a *api) join(w http.ResponseWriter, r *http.Request, t *turn, from run.JoinFrom) {
+// join streams a run from a position, or from what a snapshot shows on.
+func (a *api) join(w http.ResponseWriter, r *http.Request, t *turn, from run.JoinFrom, s *run.Snapshot) {
 	out := sse.NewStream(w, a.Clock)
 	_ = out.Ping() // a client that left is found out by the first event
 	defer out.KeepAlive(a.Ping)()
+	if s != nil {
+		from.LastEventID = s.LastEventID
+		bodies := t.view.RenderSnapshot(s)
+		for i, body := range bodies {
+			id := ""
+			switch i {
+			case len(bodies) - 1:
+				id = s.LastEventID
+			case 0:
+				id = "0" // who is cut off within the snapshot gets every event
+			}
+			if out.Send(id, body) != nil {
+				return
+			}
+		}
+	}
 	if _, err := a.Runs.Join(r.Context(), t.req.TenantID, t.req.RunID, from, &shower{turn: t, out: out}); err != nil {
 		a.logFailure(r.Context(), t, err)
 	}

@@ -33,7 +33,7 @@ type View struct {
 }
 
 // Render returns the bodies of the server-sent events that show ev, in order;
-// most events have one, the end of a chat has two.
+// most events have one, the end of a chat has two, a pause one more for each form.
 func (v *View) Render(ev *workflow.Event) [][]byte {
 	var out []*value.Object
 	switch ev.Type {
@@ -76,9 +76,15 @@ func (v *View) Render(ev *workflow.Event) [][]byte {
 			"is_final", ev.Reasoning.Final,
 		))
 		out = append(out, o)
+	case workflow.EventRunPaused:
+		out = v.paused(ev)
 	case workflow.EventRunFinished:
 		out = v.finished(ev)
 	}
+	return encode(out)
+}
+
+func encode(out []*value.Object) [][]byte {
 	bodies := make([][]byte, 0, len(out))
 	for _, o := range out {
 		raw, err := value.Encode(o)
@@ -186,7 +192,7 @@ func (v *View) nodeFinished(ev *workflow.Event) *value.Object {
 func nodeResult(ev *workflow.Event) *value.Object {
 	n := ev.Node
 	o := identity(n)
-	o.Set("inputs", object(n.Inputs))
+	o.Set("inputs", typedInputs(n))
 	o.Set("inputs_truncated", false)
 	o.Set("process_data", object(n.ProcessData))
 	o.Set("process_data_truncated", false)

@@ -115,6 +115,13 @@ func (s *Store) Signal(ctx context.Context, tenantID, runID string) error {
 	return wrap(s.d.Signal(ctx, tenantID, runID), "signal run")
 }
 
+// OpenParts counts the tenant's runs that are parts of others (their spec has a
+// member "part") and not over.
+func (s *Store) OpenParts(ctx context.Context, tenantID string) (int, error) {
+	n, err := s.d.OpenParts(ctx, tenantID)
+	return n, wrap(err, "count parts")
+}
+
 // Due puts a wake-up into the outbox for every run, up to limit, that nobody
 // works on though it is due: its lease has expired or its time has come. A run
 // is not found again until a lease time has passed, so concurrent calls do not

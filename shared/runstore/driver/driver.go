@@ -27,8 +27,8 @@ type Run struct {
 	TaskID string
 	// Queue is where wake-ups of the run are sent.
 	Queue string
-	// Spec is everything that is needed to continue the run; the store does not
-	// look inside.
+	// Spec is everything that is needed to continue the run, a JSON object. The
+	// store only looks whether it has a member "part": see OpenParts.
 	Spec       json.RawMessage
 	Status     string
 	StopReason string // not empty: somebody asked the run to stop
@@ -91,6 +91,7 @@ type Driver interface {
 	Events(ctx context.Context, tenantID, runID string, after int64) ([]workflow.Event, error)
 	RequestStop(ctx context.Context, tenantID, runID, reason string) error
 	Signal(ctx context.Context, tenantID, runID string) error
+	OpenParts(ctx context.Context, tenantID string) (int, error)
 	Due(ctx context.Context, limit int) (int, error)
 	ExpireOwner(ctx context.Context, owner string) (int, error)
 	Pending(ctx context.Context, limit int) ([]Wake, error)

@@ -5,6 +5,7 @@ package memrunstore
 
 import (
 	"context"
+	"encoding/json"
 	"sort"
 	"sync"
 	"time"
@@ -258,6 +259,20 @@ func (d *Driver) Signal(_ context.Context, tenantID, runID string) error {
 		}
 	}
 	return nil
+}
+
+// OpenParts implements driver.Driver.
+func (d *Driver) OpenParts(_ context.Context, tenantID string) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := 0
+	for _, s := range d.runs {
+		var spec struct{ Part json.RawMessage }
+		if s.run.TenantID == tenantID && !s.run.Finished() && json.Unmarshal(s.run.Spec, &spec) == nil && spec.Part != nil {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // Due implements driver.Driver.

@@ -31,6 +31,7 @@ func Run(t *testing.T, d driver.Driver) {
 		"stop":               testStop,
 		"suspend and wake":   testSuspend,
 		"signal":             testSignal,
+		"parts":              testParts,
 		"concurrent acquire": testConcurrentAcquire,
 		"inbox":              testInbox,
 	} {
@@ -296,6 +297,27 @@ func testSignal(t *testing.T, s *runstore.Store) {
 	// One that comes later makes it due at once.
 	require.NoError(t, s.Signal(ctx, run.TenantID, run.ID))
 	require.True(t, due())
+}
+
+func testParts(t *testing.T, s *runstore.Store) {
+	ctx := t.Context()
+	run := NewRun()
+	open := func() int {
+		n, err := s.OpenParts(ctx, run.TenantID)
+		require.NoError(t, err)
+		return n
+	}
+	_, err := s.Begin(ctx, run, "w", &runstore.Batch{Events: Events(0, 1, 1)})
+	require.NoError(t, err)
+	require.Zero(t, open(), "no part")
+	part := NewRun()
+	part.TenantID, part.Spec = run.TenantID, json.RawMessage(`{"part": {"run_id": "x"}}`)
+	l, err := s.Begin(ctx, part, "w", &runstore.Batch{Events: Events(0, 1, 1)})
+	require.NoError(t, err)
+	require.Equal(t, 1, open())
+	_, err = s.Append(ctx, &l, &runstore.Batch{Events: Events(1, 1, 1), Status: workflow.StatusSucceeded})
+	require.NoError(t, err)
+	require.Zero(t, open(), "it is over")
 }
 
 func pendingAll(t *testing.T, s *runstore.Store) []runstore.Wake {

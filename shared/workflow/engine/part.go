@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -35,9 +36,13 @@ func (o FanOut) withDefaults() FanOut {
 	return o
 }
 
+// ErrLater is what Parts.Start returns for a part that may not be started yet.
+var ErrLater = errors.New("too many parts are under way")
+
 // Parts runs the parts of containers.
 type Parts interface {
-	// Start makes a part run somewhere. A part that was started before is left alone.
+	// Start makes a part run somewhere. A part that was started before is left
+	// alone. ErrLater: ask again later.
 	Start(ctx context.Context, p workflow.Part) error
 	// Events returns the journal of a part that is over.
 	Events(ctx context.Context, p workflow.Part) (events []workflow.Event, over bool, err error)
@@ -51,6 +56,8 @@ type fan struct {
 	parts   []workflow.Part
 	joined  []bool
 	started []bool // by this process
+	// held is true when a part had to wait for those of other runs.
+	held bool
 	// ended is true when no more parts are started: those that are under way are
 	// stopped and waited for.
 	ended bool
@@ -147,11 +154,17 @@ func (f *fan) over() bool {
 
 // startParts keeps as many parts under way as there may be.
 func (r *Run) startParts(ctx context.Context, f *fan) error {
+	f.held = false
 	for _, i := range f.window(r.opts.FanOut.AtOnce) {
 		if f.started[i] || f.ended {
 			continue
 		}
-		if err := r.setup.Parts.Start(ctx, f.parts[i]); err != nil {
+		err := r.setup.Parts.Start(ctx, f.parts[i])
+		if errors.Is(err, ErrLater) {
+			f.held = true
+			return nil
+		}
+		if err != nil {
 			return fmt.Errorf("start part %d of %s: %w", i, f.c.at.plan().cfg.ID, err)
 		}
 		f.started[i] = true
@@ -257,6 +270,21 @@ func (r *Run) dropPasses(c *container) {
 	}
 	clear(c.open)
 }
+
+// pollAt is when the run looks after its parts though nobody told it to.
+func (r *Run) pollAt() time.Time {
+	every := r.opts.FanOut.Poll
+	for _, f := range r.fans {
+		if f.held {
+			every = min(every, heldPoll)
+		}
+	}
+	return r.now().Add(every)
+}
+
+// heldPoll is how often a part that had to wait for those of other runs is
+// tried again.
+const heldPoll = 2 * time.Second
 
 // stopParts ends the parts of a run that is over.
 func (r *Run) stopParts(ctx context.Context) {

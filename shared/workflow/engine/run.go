@@ -462,7 +462,7 @@ func (r *Run) shouldLeave() (Outcome, bool) {
 	}
 	wake, ok := r.nextRetry()
 	if len(r.fans) > 0 {
-		if poll := r.now().Add(r.opts.FanOut.Poll); !ok || poll.Before(wake) {
+		if poll := r.pollAt(); !ok || poll.Before(wake) {
 			wake, ok = poll, true
 		}
 		if limit := r.limit(); limit.Before(wake) {

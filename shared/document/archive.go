@@ -3,6 +3,7 @@ package document
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -17,16 +18,17 @@ var errTooLarge = errors.New("the document is too large")
 // archive is a zip file that gives out a bounded amount of data: a small
 // archive can hold a huge one.
 type archive struct {
+	ctx   context.Context //nolint:containedctx // of the one reading this document is opened for
 	files map[string]*zip.File
 	left  int64
 }
 
-func openArchive(data []byte, most int64) (*archive, error) {
+func openArchive(ctx context.Context, data []byte, most int64) (*archive, error) {
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		return nil, errors.New("the file is damaged or of another type than its name says")
 	}
-	a := &archive{files: make(map[string]*zip.File, len(z.File)), left: most}
+	a := &archive{ctx: ctx, files: make(map[string]*zip.File, len(z.File)), left: most}
 	for _, f := range z.File {
 		a.files[strings.TrimPrefix(f.Name, "/")] = f
 	}
@@ -54,6 +56,9 @@ type bounded struct {
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
+	if err := b.a.ctx.Err(); err != nil {
+		return 0, err
+	}
 	n, err := b.ReadCloser.Read(p)
 	if b.a.left -= int64(n); b.a.left < 0 {
 		return 0, errTooLarge

@@ -37,7 +37,7 @@ func pack(t *testing.T, parts ...string) []byte {
 
 func text(t *testing.T, f document.Format, data []byte) string {
 	t.Helper()
-	out, err := document.Text(f, data, plenty)
+	out, err := document.Text(t.Context(), f, data, plenty)
 	require.NoError(t, err)
 	return out
 }
@@ -56,8 +56,8 @@ func TestFormatOf(t *testing.T) {
 		{".docx", "", document.DOCX, ""},
 		{".yml", "", document.YAML, ""},
 		{".png", "text/plain", "", "Unsupported Extension Type: .png"},
-		{".pdf", "", "", "Unsupported Extension Type: .pdf"},
-		{".doc", "", "", "Unsupported Extension Type: .doc"},
+		{".pdf", "", document.PDF, ""},
+		{".doc", "", document.DOC, ""},
 		{"", "text/plain; charset=utf-8", document.Plain, ""},
 		{"", "text/csv", document.CSV, ""},
 		{"", "message/rfc822", document.Mail, ""},
@@ -237,7 +237,7 @@ func TestHostileDocuments(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := document.Text(c.format, c.data, plenty)
+			_, err := document.Text(t.Context(), c.format, c.data, plenty)
 			var broken *document.Error
 			require.ErrorAs(t, err, &broken)
 			require.ErrorContains(t, err, c.says)

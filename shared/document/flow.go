@@ -184,12 +184,20 @@ func (f *flow) readTable() error {
 	if err := f.container(walk); err != nil {
 		return err
 	}
+	if text := tableText(rows); text != "" {
+		f.blocks = append(f.blocks, text)
+	}
+	return nil
+}
+
+// tableText writes a table as Markdown, "" when it is empty.
+func tableText(rows [][]string) string {
 	filled := false
 	for _, row := range rows {
 		filled = filled || strings.TrimSpace(strings.Join(row, "")) != ""
 	}
 	if !filled {
-		return nil
+		return ""
 	}
 	var b strings.Builder
 	for i, row := range rows {
@@ -202,8 +210,7 @@ func (f *flow) readTable() error {
 			writeRow(&b, rule)
 		}
 	}
-	f.blocks = append(f.blocks, b.String())
-	return nil
+	return b.String()
 }
 
 func (f *flow) readRow(above []string) ([]string, error) {

@@ -1,12 +1,13 @@
 package document
 
 import (
+	"context"
 	"encoding/xml"
 	"strings"
 )
 
-func readDOCX(data []byte, most int64) (string, error) {
-	a, err := openArchive(data, most)
+func readDOCX(ctx context.Context, data []byte, most int64) (string, error) {
+	a, err := openArchive(ctx, data, most)
 	if err != nil {
 		return "", err
 	}
@@ -18,8 +19,8 @@ func readDOCX(data []byte, most int64) (string, error) {
 	return strings.Join(blocks, "\n"), err
 }
 
-func readODT(data []byte, most int64) (string, error) {
-	a, err := openArchive(data, most)
+func readODT(ctx context.Context, data []byte, most int64) (string, error) {
+	a, err := openArchive(ctx, data, most)
 	if err != nil {
 		return "", err
 	}
@@ -30,8 +31,8 @@ func readODT(data []byte, most int64) (string, error) {
 	return strings.Join(blocks, "\n"), err
 }
 
-func readPPTX(data []byte, most int64) (string, error) {
-	a, err := openArchive(data, most)
+func readPPTX(ctx context.Context, data []byte, most int64) (string, error) {
+	a, err := openArchive(ctx, data, most)
 	if err != nil {
 		return "", err
 	}

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -35,8 +36,8 @@ type cell struct {
 
 // readXLSX writes every sheet as a Markdown table; its first row that is not
 // empty is the head.
-func readXLSX(data []byte, most int64) (string, error) {
-	a, err := openArchive(data, most)
+func readXLSX(ctx context.Context, data []byte, most int64) (string, error) {
+	a, err := openArchive(ctx, data, most)
 	if err != nil {
 		return "", err
 	}

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"context"
 	"encoding/xml"
 	"io"
 	"net/url"
@@ -12,8 +13,8 @@ import (
 )
 
 // readEPUB joins the chapters in reading order.
-func readEPUB(data []byte, most int64) (string, error) {
-	a, err := openArchive(data, most)
+func readEPUB(ctx context.Context, data []byte, most int64) (string, error) {
+	a, err := openArchive(ctx, data, most)
 	if err != nil {
 		return "", err
 	}

@@ -227,7 +227,10 @@ func (it *interpreter) show(parts []any) {
 	}
 	m := matrix{s.size * s.stretch, 0, 0, s.size, 0, s.rise}.mul(it.text).mul(s.ctm)
 	x, y := m.apply(0, 0)
-	hidden := it.page.twice(all.String(), x, y, m.height(s.font.vertical)) || it.replaced > 0
+	// A text of blanks alone leaves the room that the next one is parted by.
+	blank := strings.TrimSpace(all.String()) == ""
+	it.page.fresh = it.page.fresh || !blank
+	hidden := blank && it.replaced == 0 || it.page.twice(all.String(), x, y, m.height(s.font.vertical)) || it.replaced > 0
 	for i := 0; i < len(chars); i++ {
 		c := chars[i]
 		if math.IsNaN(c.width) { // a shift stands behind it

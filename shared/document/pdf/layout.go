@@ -32,6 +32,8 @@ type page struct {
 	size       float64
 	runs       [8]shown // to see texts that are drawn twice, for a bold look
 	run        int
+	width      float64 // of the last character
+	fresh      bool    // the next character begins a text of its own
 	blankWidth float64
 }
 
@@ -77,17 +79,18 @@ func (p *page) add(text string, x, y, endX, endY, size float64) {
 	}
 	first := []rune(text)[0]
 	if p.started {
-		p.part(first, x-p.x, y-p.y, dx, dy, size)
+		p.part(first, x-p.x, y-p.y, dx, dy, size, math.Hypot(endX-x, endY-y))
 	}
 	p.out.WriteString(text)
 	runes := []rune(text)
 	p.last = runes[len(runes)-1]
 	p.started = true
 	p.x, p.y, p.dx, p.dy, p.size = endX, endY, dx, dy, size
+	p.width, p.fresh = math.Hypot(endX-x, endY-y), false
 }
 
 // part writes what stands between the last character and the next.
-func (p *page) part(first rune, gapX, gapY, dx, dy, size float64) {
+func (p *page) part(first rune, gapX, gapY, dx, dy, size, width float64) {
 	along, across := gapX*p.dx+gapY*p.dy, gapY*p.dx-gapX*p.dy
 	em := max(size, p.size)
 	turned := p.dx*dx+p.dy*dy < 0.9
@@ -97,11 +100,13 @@ func (p *page) part(first rune, gapX, gapY, dx, dy, size float64) {
 	case unicode.IsSpace(p.last) || unicode.IsSpace(first):
 	default:
 		least := em * 0.17
-		if p.blankWidth > 0 {
-			least = min(em*0.25, max(em*0.1, p.blankWidth*0.5))
-		}
-		if wide(p.last) || wide(first) {
+		switch {
+		case wide(p.last) && wide(first):
 			least = em * 0.6
+		case p.fresh:
+			least = max(p.width, width) / 4
+		case p.blankWidth > 0:
+			least = min(em*0.25, max(em*0.1, p.blankWidth*0.5))
 		}
 		if along > least {
 			p.out.WriteByte(' ')

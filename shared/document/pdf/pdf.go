@@ -28,7 +28,7 @@ func Pages(ctx context.Context, data []byte, most int64) (pages []string, err er
 		// The last resort: a mistake in here must not end the process of a
 		// server for a file that somebody sent.
 		if r := recover(); r != nil {
-			pages, err = nil, errors.Join(errors.New("the file is damaged"), panicked{r})
+			pages, err = nil, fmt.Errorf("the file is damaged%w", panicked{r})
 		}
 	}()
 	f, err := open(ctx, data, most)
@@ -67,7 +67,7 @@ func Pages(ctx context.Context, data []byte, most int64) (pages []string, err er
 // panicked is a mistake in this package; users see nothing of it.
 type panicked struct{ value any }
 
-func (p panicked) Error() string { return fmt.Sprint(p.value) }
+func (panicked) Error() string { return "" }
 
 // leaf is a page with what it inherits.
 type leaf struct {

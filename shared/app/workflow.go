@@ -288,7 +288,7 @@ func (s *Service) Definition(ctx context.Context, tenantID, workflowID string) (
 	}
 	return &run.Definition{
 		ID: w.ID, TenantID: w.TenantID, AppID: w.AppID, Type: w.Type, Version: w.Version, Graph: w.Graph,
-		Environment: runVariables(env), Conversation: runVariables(w.Conversation),
+		Environment: runVariables(env), Conversation: runVariables(w.Conversation), Mutable: w.Version == VersionDraft,
 	}, nil
 }
 
@@ -297,7 +297,9 @@ var _ run.GraphSource = (*Service)(nil)
 func runVariables(list []Variable) []run.Variable {
 	out := make([]run.Variable, len(list))
 	for i, v := range list {
-		out[i] = run.Variable{Name: v.Name, Value: v.Value, Secret: v.Type == TypeSecret}
+		out[i] = run.Variable{
+			ID: v.ID, Type: v.Type, Description: v.Description, Name: v.Name, Value: v.Value, Secret: v.Type == TypeSecret,
+		}
 	}
 	return out
 }

@@ -28,10 +28,16 @@ func (x *execution) Commit(ctx context.Context, events []workflow.Event) error {
 		events[i].Seq, events[i].Token = x.seq, token
 		x.lastOf[events[i].Type] = x.seq
 	}
-	b := &runstore.Batch{Events: events, Rows: x.project.rows(events, !x.begun, x.spec.StartedAt)}
+	b := &runstore.Batch{Events: events}
+	if x.spec.Part == nil { // the rows of a part are those of the run that takes it over
+		b.Rows = x.project.rows(events, !x.begun, x.spec.StartedAt)
+	}
 	last := &events[len(events)-1]
 	if last.Terminal() {
 		b.Status = last.Finished.Status
+	}
+	if err := x.keep(ctx, events); err != nil {
+		return err
 	}
 	if err := x.write(ctx, b); err != nil {
 		return err

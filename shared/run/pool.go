@@ -49,7 +49,7 @@ func systemVariables(c *compiled, sp spec) *value.Object {
 		o.Set("timestamp", sp.StartedAt.Unix())
 	}
 	o.Set("workflow_id", c.def.ID)
-	o.Set("workflow_run_id", req.RunID)
+	o.Set("workflow_run_id", req.shownRunID())
 	return o
 }
 
@@ -65,10 +65,14 @@ func newPool(c *compiled, sp spec) *workflow.Pool {
 		}
 	}
 	if sp.Request.Chat != nil {
-		for _, v := range c.def.Conversation {
-			p.Set(workflow.ScopeConversation, v.Name, v.Value)
+		conversationVariables(p, c, sp.Request.Chat)
+	} else {
+		p.Declare(c.types)
+	}
+	if sp.Request.Alone != nil {
+		for _, v := range sp.Request.Alone.Variables {
+			SetPath(p, v.Selector, v.Value)
 		}
-		p.SetAll(workflow.ScopeConversation, sp.Request.Chat.Variables)
 	}
 	if c.root != nil {
 		p.SetAll(c.root.ID, sp.Request.Inputs)

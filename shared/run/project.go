@@ -45,6 +45,7 @@ func (p *projection) rows(events []workflow.Event, first bool, startedAt time.Ti
 			put(e, nil)
 		case workflow.EventNodePaused, workflow.EventNodeFinished:
 			put(e, &e.At)
+			p.updateVariables(&r, e.Node.Updates, e.At)
 		case workflow.EventRunStarted:
 			if e.Started.Reason == workflow.ReasonResumption {
 				r.Resume, r.Pause, r.MessagePause = &e.At, nil, nil
@@ -132,6 +133,7 @@ func (p *projection) beginTurn(r *runstore.Rows, at time.Time) {
 		m.ParentMessageID = &chat.ParentMessageID
 	}
 	r.Message = m
+	p.beginVariables(r, at)
 	for _, f := range p.req.Files {
 		if file, ok := f.(*value.File); ok {
 			r.Files = append(r.Files, p.file(file, "user", at))
@@ -158,7 +160,7 @@ func (p *projection) file(f *value.File, belongsTo string, at time.Time) driver.
 func (p *projection) node(e *workflow.Event, finished *time.Time) driver.NodeRow {
 	n := e.Node
 	row := driver.NodeRow{
-		ID: n.ExecutionID, WorkflowID: p.def.ID, TriggeredFrom: "workflow-run", Index: n.Index, NodeID: n.NodeID, NodeType: n.NodeType,
+		ID: n.ExecutionID, WorkflowID: p.def.ID, TriggeredFrom: p.req.nodesFrom(), Index: n.Index, NodeID: n.NodeID, NodeType: n.NodeType,
 		Title: n.Title, Status: workflow.StatusRunning, CreatedBy: p.creator(), CreatedAt: n.StartedAt,
 	}
 	if finished == nil {

@@ -46,6 +46,8 @@ type StartRequest struct {
 	Inputs *value.Object `json:"inputs"`
 	Files  []any         `json:"files,omitempty"` // *value.File, shown as sys.files
 	Chat   *ChatTurn     `json:"chat,omitempty"`
+	// Alone makes a run of one container of the graph instead of the whole graph.
+	Alone *Alone `json:"alone,omitempty"`
 	// Queue is where the run continues when this process cannot; "" means the
 	// service's default.
 	Queue string `json:"queue,omitempty"`
@@ -61,9 +63,9 @@ type ChatTurn struct {
 	// DialogueCount is the number of turns that the conversation had before.
 	DialogueCount int    `json:"dialogue_count"`
 	Introduction  string `json:"introduction,omitempty"`
-	// Variables are the stored values of the conversation's variables; those
-	// that are missing have the workflow's defaults.
-	Variables *value.Object `json:"variables,omitempty"`
+	// Variables are what the conversation keeps of its variables; those that are
+	// missing have the workflow's defaults.
+	Variables []StoredVariable `json:"variables,omitempty"`
 }
 
 // UnmarshalJSON brings files in values back.
@@ -110,9 +112,11 @@ func TaskID(id string) string {
 
 // Variable is an environment or conversation variable of a workflow version.
 type Variable struct {
-	Name   string
-	Value  any
-	Secret bool
+	// ID, Type and Description are those of a conversation variable.
+	ID, Type, Description string
+	Name                  string
+	Value                 any
+	Secret                bool
 }
 
 // Definition is a version of a workflow as it is stored.

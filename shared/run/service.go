@@ -20,7 +20,7 @@ import (
 	"github.com/millrace/millrace/shared/workflow/engine"
 )
 
-// Deps are what a Service works with. All but Sender are required.
+// Deps are what a Service works with. All but Sender and Keeper are required.
 type Deps struct {
 	Store  *runstore.Store
 	Stream *eventstream.Stream
@@ -29,6 +29,8 @@ type Deps struct {
 	Clock  clock.Clock
 	// Sender relays wake-ups to queues; without one they stay in the outbox.
 	Sender Sender
+	// Keeper gets the events of runs of drafts; nil keeps nothing.
+	Keeper Keeper
 }
 
 // Options tune a Service; zero values are usable.
@@ -51,6 +53,9 @@ type Options struct {
 	// MaxWorkers is how many workers may have had a run before it is given up: a
 	// run that ends every process that touches it must not go on for ever [200].
 	MaxWorkers int64
+	// PartsPerTenant is how many parts of large containers a tenant may have under
+	// way at once; 0 sets no limit.
+	PartsPerTenant int
 	// Tracer makes spans of runs and nodes; nil makes none.
 	Tracer trace.Tracer
 	// Meter counts runs and measures runs and nodes; nil does not.
@@ -136,6 +141,8 @@ type compiled struct {
 	def  *Definition
 	plan *engine.Plan
 	root *workflow.NodeConfig
+	// types are those of the declared variables; see declaredTypes.
+	types map[[2]string]string
 }
 
 // plans keeps compiled versions by tenant and id. The oldest one makes room.
@@ -198,5 +205,5 @@ func (s *Service) compile(def *Definition) (*compiled, error) {
 		return nil, err
 	}
 	root, _ := g.Root()
-	return &compiled{def: def, plan: plan, root: root}, nil
+	return &compiled{def: def, plan: plan, root: root, types: declaredTypes(def, g)}, nil
 }

@@ -23,9 +23,13 @@ import (
 type spec struct {
 	Request   StartRequest `json:"request"`
 	StartedAt time.Time    `json:"started_at"`
+	// Pin is set in runs of drafts.
+	Pin *pin `json:"pin,omitempty"`
 	// Trace is the trace context of the start, so that a run that was found by the
 	// clock still belongs to the trace of the call that made it.
 	Trace map[string]string `json:"trace,omitempty"`
+	// Part is set when this is a part of another run.
+	Part *partOf `json:"part,omitempty"`
 }
 
 // Start makes a run and executes it here, in the caller's goroutine. The sink,
@@ -37,7 +41,7 @@ type spec struct {
 // cannot go on later, another one does, and Start follows it for the client; it
 // returns without a result only when ctx ends first or the deadline is near.
 func (s *Service) Start(ctx context.Context, req StartRequest, sink Sink) (*Result, error) {
-	c, err := s.plan(ctx, req.TenantID, req.WorkflowID)
+	c, err := s.planFor(ctx, &req)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +57,7 @@ func (s *Service) Start(ctx context.Context, req StartRequest, sink Sink) (*Resu
 	if req.TriggeredFrom == "" {
 		req.TriggeredFrom = "app-run"
 	}
-	x := s.newExecution(ctx, c, spec{Request: req, StartedAt: s.now(), Trace: inject(ctx)}, sink)
+	x := s.newExecution(ctx, c, spec{Request: req, StartedAt: s.now(), Pin: pinOf(c.def), Trace: inject(ctx)}, sink)
 	return x.run(ctx, nil)
 }
 
@@ -91,7 +95,7 @@ func (s *Service) reopen(ctx context.Context, g *runstore.Granted) (*execution, 
 	if err := json.Unmarshal(g.Run.Spec, &sp); err != nil {
 		return nil, fmt.Errorf("spec of run %s: %w", g.Run.ID, err)
 	}
-	c, err := s.plan(ctx, g.Run.TenantID, sp.Request.WorkflowID)
+	c, err := s.planOf(ctx, &sp)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +105,12 @@ func (s *Service) reopen(ctx context.Context, g *runstore.Granted) (*execution, 
 	if g.Run.StopReason != "" {
 		x.requestStop(g.Run.StopReason)
 	}
-	if err := x.engine.Restore(g.Events); err != nil {
+	if sp.Part != nil {
+		err = x.restorePart(ctx, g.Events)
+	} else {
+		err = x.engine.Restore(g.Events)
+	}
+	if err != nil {
 		x.close()
 		return nil, err
 	}
@@ -183,7 +192,7 @@ func (s *Service) newExecution(ctx context.Context, c *compiled, sp spec, sink S
 	}
 	deadline, _ := ctx.Deadline()
 	x.engine = engine.New(c.plan, engine.Setup{
-		Info: runInfo(c, sp), Pool: newPool(c, sp), Inputs: shownInputs(c, req),
+		Info: runInfo(c, sp.whole()), Pool: newPool(c, sp.whole()), Inputs: shownInputs(c, req), Parts: fanOut{x},
 		Deadline: deadline, Stop: x.stop, Signal: x.signal, NewID: ids.New, Clock: s.Clock, Observe: s.observe,
 	}, x, s.opts.Engine)
 	return x
@@ -227,7 +236,11 @@ func (x *execution) run(ctx context.Context, g *runstore.Granted) (*Result, erro
 	if err != nil {
 		return nil, err
 	}
-	s.meter.ended(x.base, out.Result)
+	if x.spec.Part == nil {
+		s.meter.ended(x.base, out.Result)
+	} else if out.Result != nil {
+		x.partEnded()
+	}
 	res := &Result{
 		RunID: req.RunID, TaskID: TaskID(req.RunID), WorkflowID: req.WorkflowID, CreatedAt: x.spec.StartedAt, Finished: out.Result, Paused: out.Paused,
 	}

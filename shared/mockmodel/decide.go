@@ -44,7 +44,7 @@ var (
 	reSay     = directive(`SAY[ \t]+(.*)`)
 	reCount   = directive(`COUNT[ \t]+(\d+)`)
 	reThink   = directive(`THINK[ \t]+([^|\n]*)\|[ \t]*([^\n]*)`)
-	reEmpty   = directive(`EMPTY\b`)
+	reEmpty   = directive(`EMPTY(?:[^\p{L}\p{N}_]|\z)`)
 	reSystem  = directive(`SYSTEM\?`)
 	reHistory = directive(`HISTORY\?`)
 	reParams  = directive(`PARAMS\?`)

@@ -293,8 +293,12 @@ func (s *Server) completion(c *call) error {
 	text, reason := cut(answer.text, c.body.Value("stop"), intOf(c.body.Value("max_tokens")))
 	in, done := count(prompt), count(text)
 	usage := value.Obj("prompt_tokens", in, "completion_tokens", done, "total_tokens", in+done)
+	named := any(prompt)
+	if c.body.Value("prompt") == nil {
+		named = nil // no prompt is not the empty one
+	}
 	base := func(choices []any, extra ...any) *value.Object {
-		o := value.Obj("id", "cmpl-"+shortHash(prompt), "object", "text_completion", "created", created,
+		o := value.Obj("id", "cmpl-"+shortHash(named), "object", "text_completion", "created", created,
 			"model", c.body.Value("model"), "choices", choices)
 		for i := 0; i+1 < len(extra); i += 2 {
 			o.Set(extra[i].(string), extra[i+1])

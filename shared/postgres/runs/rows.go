@@ -42,6 +42,12 @@ FROM millrace_runs r WHERE r.id = $1 AND r.tenant_id = $2`
 
 	sqlFile = `INSERT INTO message_files (id, message_id, type, transfer_method, url, upload_file_id, belongs_to, created_by_role, created_by, created_at)
 SELECT $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM millrace_runs r WHERE r.id = $1 AND r.tenant_id = $2`
+
+	// Ids of variables are those of the workflow, so other apps' conversations may
+	// have the same: a row of another app stays as it is.
+	sqlVariable = `INSERT INTO workflow_conversation_variables AS t (id, conversation_id, app_id, data, created_at, updated_at)
+SELECT $3, $4, r.app_id, $5, $6, $7 FROM millrace_runs r WHERE r.id = $1 AND r.tenant_id = $2
+ON CONFLICT (id, conversation_id) DO UPDATE SET data = excluded.data, updated_at = excluded.updated_at WHERE t.app_id = excluded.app_id`
 )
 
 // queueRows adds to a batch what the two functions have not done.
@@ -68,6 +74,9 @@ func queueRows(b *pgx.Batch, l *driver.Lease, r *driver.Rows) {
 		b.Queue(sqlTouch, run, tenant, m.ConversationID, m.ConversationLastActivity)
 	}
 	queuePause(b, l, r)
+	for _, v := range r.Variables {
+		b.Queue(sqlVariable, run, tenant, v.ID, v.ConversationID, clean(v.Data), v.CreatedAt, v.UpdatedAt)
+	}
 	for _, f := range r.Files {
 		b.Queue(sqlFile, run, tenant, f.ID, f.MessageID, f.Type, f.TransferMethod, f.URL, f.UploadFileID, f.BelongsTo, f.CreatedBy.Role, f.CreatedBy.ID, f.CreatedAt)
 	}

@@ -18,6 +18,7 @@ type Rows struct {
 	MessageEnd   *MessageEndRow   // update
 	MessagePause *MessagePauseRow // update
 	Files        []MessageFileRow // insert
+	Variables    []VariableRow    // insert, or update when the row exists
 }
 
 // Creator is who made a row.
@@ -147,4 +148,12 @@ type MessageFileRow struct {
 	BelongsTo                           string // user or assistant
 	CreatedBy                           Creator
 	CreatedAt                           time.Time
+}
+
+// VariableRow is a row of workflow_conversation_variables. An existing row keeps
+// its CreatedAt.
+type VariableRow struct {
+	ID, ConversationID   string
+	Data                 string // JSON
+	CreatedAt, UpdatedAt time.Time
 }

@@ -108,7 +108,9 @@ func newRunService(p *Platform, types engine.Types, graphs run.GraphSource) (*ru
 		Engine: engine.Options{
 			Parallel: p.Config.Run.MaxWorkers, MaxSteps: p.Config.Run.MaxSteps, MaxTime: seconds(p.Config.Run.MaxSeconds),
 			HandoverMargin: p.Config.Run.HandoverMargin,
+			FanOut:         engine.FanOut{Over: p.Config.Run.FanOutOver, Size: p.Config.Run.FanOutSize, AtOnce: p.Config.Run.FanOutPerRun},
 		},
+		PartsPerTenant: p.Config.Run.FanOutPerWorkspace,
 	}
 	if p.Telemetry.Enabled() {
 		o.Tracer = p.Telemetry.Tracer()

@@ -96,6 +96,13 @@ type Run struct {
 	LeaseTTL          time.Duration `env:"MILLRACE_LEASE_TTL" envDefault:"15s"`
 	HandoverMargin    time.Duration `env:"MILLRACE_HANDOVER_MARGIN" envDefault:"20s"`
 	PingInterval      time.Duration `env:"MILLRACE_PING_INTERVAL" envDefault:"10s"`
+	// Parallel iterations over more items than FanOutOver are split into parts of
+	// FanOutSize items, which any worker may take: at most FanOutPerRun at once for
+	// a run and FanOutPerWorkspace (0: no limit) for a workspace.
+	FanOutOver         int `env:"MILLRACE_FANOUT_OVER" envDefault:"200"`
+	FanOutSize         int `env:"MILLRACE_FANOUT_SIZE" envDefault:"50"`
+	FanOutPerRun       int `env:"MILLRACE_FANOUT_PER_RUN" envDefault:"4"`
+	FanOutPerWorkspace int `env:"MILLRACE_FANOUT_PER_WORKSPACE" envDefault:"16"`
 	// Owner names this process in leases; empty means a new random name.
 	Owner string `env:"MILLRACE_OWNER"`
 }

@@ -38,6 +38,20 @@ func (s *Service) OpenSite(ctx context.Context, code string) (SiteAccess, error)
 	return x, nil
 }
 
+// SiteOf returns the site of an app, whoever looks at it. Codes: NotFound (the
+// tenant has no such app, or the app no site).
+func (s *Service) SiteOf(ctx context.Context, tenantID, appID string) (SiteAccess, error) {
+	site, err := s.store.Site(ctx, tenantID, appID)
+	if err != nil {
+		return SiteAccess{}, err
+	}
+	x, err := s.store.SiteAccess(ctx, appID, site.Code)
+	if err == nil && (x.SiteMissing || x.App.TenantID != tenantID) {
+		err = errs.New(errs.NotFound, "Site not found.")
+	}
+	return x, err
+}
+
 // Visitor returns the visitor of a site who calls themselves session, and makes
 // them at their first visit; "" makes somebody new. Whoever the app's backend
 // speaks for is never a visitor, even under the same name: visitors choose

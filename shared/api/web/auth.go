@@ -26,6 +26,12 @@ func (a *api) guard(h func(http.ResponseWriter, *http.Request, *visit) error) ed
 	}
 }
 
+// Guard lets visitors with a passport in, for routes of other packages.
+func Guard(d Deps, next func(w http.ResponseWriter, r *http.Request, x app.SiteAccess, user app.EndUser) error) edge.Handler {
+	a := &api{d}
+	return a.guard(func(w http.ResponseWriter, r *http.Request, v *visit) error { return next(w, r, v.access, v.user) })
+}
+
 // visit finds out who makes a request. Codes: Unauthorized (no passport, or
 // none of ours), BadRequest (the page is closed or has another code), NotFound
 // (the app or the visitor is gone).

@@ -2,9 +2,11 @@
 // browser calls. A visitor gets a passport for a page (passport.go) and shows
 // it with every other request (auth.go).
 //
-// Handlers parse, call the domain of apps and render. Running an app from its
-// page, and the visitor's conversations, files and saved messages, are not there
-// yet: behind the passport they answer 501.
+// Handlers parse, call the domain of apps and render. Forms that runs ask people
+// need no passport: who has a form's token may answer it (forms.go). Workflows
+// run through package service's VisitorRuns behind Guard. Chats, and the
+// visitor's conversations, files and saved messages, are not there yet: behind
+// the passport they answer 501.
 //
 // START HERE: Routes.
 package web
@@ -81,8 +83,7 @@ func (a *api) later() []edge.Route {
 		{Method: "GET", Path: "/api/messages/{message_id:uuid}/more-like-this"},
 		{Method: "GET", Path: "/api/messages/{message_id:uuid}/suggested-questions"},
 		{Method: "GET", Path: "/api/saved-messages"}, {Method: "POST", Path: "/api/saved-messages"},
-		{Method: "DELETE", Path: "/api/saved-messages/{message_id:uuid}"}, {Method: "GET", Path: "/api/workflow/{task_id}/events"},
-		{Method: "POST", Path: "/api/workflows/run"}, {Method: "POST", Path: "/api/workflows/tasks/{task_id}/stop"},
+		{Method: "DELETE", Path: "/api/saved-messages/{message_id:uuid}"},
 	}
 	h := a.guard(func(http.ResponseWriter, *http.Request, *visit) error { return errs.New(errs.NotImplemented, "") })
 	for i := range list {
@@ -96,12 +97,17 @@ func (a *api) site(w http.ResponseWriter, _ *http.Request, v *visit) error {
 	if v.access.Archived() {
 		return errs.New(errs.Forbidden, "")
 	}
-	looks := page.Site(v.access.Site, a.Files.Signer())
-	looks.Set("prompt_public", v.access.Site.PromptPublic)
-	return edge.OK(w, value.Obj(
-		"app_id", v.access.App.ID, "end_user_id", v.user.ID, "mode", v.access.App.Mode, "enable_site", v.access.App.EnableSite,
-		"site", looks, "model_config", nil, "plan", v.access.TenantPlan, "can_replace_logo", false, "custom_config", nil,
-	))
+	return edge.OK(w, about(v.access, v.user.ID, a.Files.Signer()))
+}
+
+// about tells which app a page is for; userID is nil where nobody is known.
+func about(x app.SiteAccess, userID any, signer page.Signer) *value.Object {
+	looks := page.Site(x.Site, signer)
+	looks.Set("prompt_public", x.Site.PromptPublic)
+	return value.Obj(
+		"app_id", x.App.ID, "end_user_id", userID, "mode", x.App.Mode, "enable_site", x.App.EnableSite,
+		"site", looks, "model_config", nil, "plan", x.TenantPlan, "can_replace_logo", false, "custom_config", nil,
+	)
 }
 
 // parameters tells the page the app's form and features.

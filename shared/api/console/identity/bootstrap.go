@@ -126,7 +126,7 @@ func (a *api) setup(w http.ResponseWriter, r *http.Request) error {
 		return errs.New(errs.NotInitValidated, "")
 	}
 	if _, err := a.Accounts.Setup(r.Context(), account.SetupInput{
-		Email: b.Email, Name: b.Name, Password: b.Password, Language: language(b.Language), IP: clientIP(r),
+		Email: b.Email, Name: b.Name, Password: b.Password, Language: language(b.Language), IP: edge.ClientIP(r),
 	}); err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (a *api) login(w http.ResponseWriter, r *http.Request) error {
 	if b.InviteToken != nil && *b.InviteToken != "" {
 		return errs.New(errs.NotImplemented, "")
 	}
-	tokens, err := a.Accounts.Login(r.Context(), b.Email, b.clear, clientIP(r))
+	tokens, err := a.Accounts.Login(r.Context(), b.Email, b.clear, edge.ClientIP(r))
 	if errs.Is(err, errs.AccountNotLinkTenant) {
 		return edge.OK(w, noWorkspace{
 			Result: "fail", Data: "workspace not found, please contact system admin to invite you to join in a workspace",
@@ -60,22 +60,6 @@ func (a *api) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	a.Auth.SetCookies(w, tokens)
 	return edge.Success(w, http.StatusOK)
-}
-
-// clientIP is the address that the nearest proxy saw; it is for the record
-// only, since callers can write these headers themselves.
-func clientIP(r *http.Request) string {
-	for _, ip := range []string{r.Header.Get("CF-Connecting-IP"), r.Header.Get("X-Forwarded-For")} {
-		ip, _, _ = strings.Cut(ip, ",")
-		if ip = strings.TrimSpace(ip); net.ParseIP(ip) != nil {
-			return ip
-		}
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
 
 // logout ends the session; without one it only clears the browser's cookies.

@@ -1,7 +1,10 @@
 package pdf
 
 import (
+	"bytes"
+	"cmp"
 	"math"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -25,6 +28,7 @@ func (m matrix) apply(x, y float64) (float64, float64) {
 // line ends and blanks where the page only leaves room.
 type page struct {
 	out        strings.Builder
+	line       []segment // of the line, in the order in which they were drawn
 	last       rune
 	started    bool
 	x, y       float64 // where the last character ended
@@ -35,6 +39,12 @@ type page struct {
 	width      float64 // of the last character
 	fresh      bool    // the next character begins a text of its own
 	blankWidth float64
+}
+
+// segment is a part of a line that was drawn from left to right.
+type segment struct {
+	start float64 // along the line
+	text  []byte
 }
 
 // shown is a text at a place.
@@ -78,10 +88,12 @@ func (p *page) add(text string, x, y, endX, endY, size float64) {
 		dx, dy = p.dx, p.dy
 	}
 	first := []rune(text)[0]
-	if p.started {
+	if !p.started {
+		p.line = append(p.line, segment{start: x*dx + y*dy})
+	} else {
 		p.part(first, x-p.x, y-p.y, dx, dy, size, math.Hypot(endX-x, endY-y))
 	}
-	p.out.WriteString(text)
+	p.write(text)
 	runes := []rune(text)
 	p.last = runes[len(runes)-1]
 	p.started = true
@@ -95,11 +107,15 @@ func (p *page) part(first rune, gapX, gapY, dx, dy, size, width float64) {
 	em := max(size, p.size)
 	turned := p.dx*dx+p.dy*dy < 0.9
 	switch {
-	case turned || math.Abs(across) > em*0.5 || along < -em*1.5:
+	case turned || math.Abs(across) > em*0.5:
+		p.endLine()
 		p.out.WriteString(lineEnd)
+		fallthrough
+	case along < -em*1.5: // back on the same line
+		p.line = append(p.line, segment{start: (p.x+gapX)*dx + (p.y+gapY)*dy})
 	case unicode.IsSpace(p.last) || unicode.IsSpace(first):
 	default:
-		least := em * 0.17
+		least := em * 0.15
 		switch {
 		case wide(p.last) && wide(first):
 			least = em * 0.6
@@ -109,9 +125,26 @@ func (p *page) part(first rune, gapX, gapY, dx, dy, size, width float64) {
 			least = min(em*0.25, max(em*0.1, p.blankWidth*0.5))
 		}
 		if along > least {
-			p.out.WriteByte(' ')
+			p.write(" ")
 		}
 	}
+}
+
+func (p *page) write(text string) {
+	s := &p.line[len(p.line)-1]
+	s.text = append(s.text, text...)
+}
+
+// endLine writes the parts of a line from left to right.
+func (p *page) endLine() {
+	slices.SortStableFunc(p.line, func(a, b segment) int { return cmp.Compare(a.start, b.start) })
+	for i, s := range p.line {
+		if i > 0 && !bytes.HasSuffix(p.line[i-1].text, []byte(" ")) && !bytes.HasPrefix(s.text, []byte(" ")) {
+			p.out.WriteByte(' ')
+		}
+		p.out.Write(s.text)
+	}
+	p.line = p.line[:0]
 }
 
 // wide reports characters of scripts that are written without blanks.

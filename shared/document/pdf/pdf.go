@@ -137,5 +137,6 @@ func (f *file) pageText(p leaf) (string, error) {
 	if err := it.run(content, p.resources); err != nil {
 		return "", err
 	}
+	it.page.endLine()
 	return strings.TrimRight(it.page.out.String(), lineEnd), nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/millrace/millrace/shared/ids"
 	"github.com/millrace/millrace/shared/llm"
 	"github.com/millrace/millrace/shared/run/history"
+	"github.com/millrace/millrace/shared/workflow/truncate"
 	"github.com/millrace/millrace/shared/workflow/value"
 )
 
@@ -263,7 +264,7 @@ func runBase(r history.Run) *value.Object {
 	return value.Obj(
 		"id", r.ID, "version", r.Version, "status", r.Status, "elapsed_time", r.ElapsedTime, "total_tokens", r.TotalTokens,
 		"total_steps", int64(r.TotalSteps), "created_by_account", account(r.CreatedBy), "created_at", r.CreatedAt.Unix(),
-		"finished_at", UnixOrNull(r.FinishedAt), "exceptions_count", int64(r.ExceptionsCount), "retry_index", int64(0),
+		"finished_at", UnixOrNull(r.FinishedAt), "exceptions_count", int64(r.ExceptionsCount), "retry_index", nil,
 	)
 }
 
@@ -280,13 +281,23 @@ func (r *Renderer) RunDetail(run history.Run) *value.Object {
 
 // NodeExecution renders a node's execution for the console.
 func (r *Renderer) NodeExecution(n history.NodeExecution) *value.Object {
+	// What a node that ran alone did not have is null, in runs it is empty.
+	part := func(raw json.RawMessage) (any, bool) {
+		if len(raw) == 0 && n.TriggeredFrom == history.FromSingleStep {
+			return nil, false
+		}
+		return truncate.Limits{}.Value(r.Stored(raw))
+	}
+	inputs, inputsCut := part(n.Inputs)
+	process, processCut := part(n.ProcessData)
+	outputs, outputsCut := part(n.Outputs)
 	return value.Obj(
 		"id", n.ID, "index", int64(n.Index), "predecessor_node_id", OrNull(n.Predecessor), "node_id", n.NodeID,
-		"node_type", n.NodeType, "title", n.Title, "inputs", r.Stored(n.Inputs), "process_data", r.Stored(n.ProcessData),
-		"outputs", r.Stored(n.Outputs), "status", n.Status, "error", OrNull(n.Error), "elapsed_time", n.ElapsedTime,
+		"node_type", n.NodeType, "title", n.Title, "inputs", inputs, "process_data", process,
+		"outputs", outputs, "status", n.Status, "error", OrNull(n.Error), "elapsed_time", n.ElapsedTime,
 		"execution_metadata", r.Stored(n.Metadata), "extras", value.NewObject(0), "created_at", n.CreatedAt.Unix(),
 		"created_by_role", n.CreatedByRole, "created_by_account", account(n.CreatedBy), "created_by_end_user", endUser(n.CreatedBy),
-		"finished_at", UnixOrNull(n.FinishedAt), "inputs_truncated", false, "outputs_truncated", false, "process_data_truncated", false,
+		"finished_at", UnixOrNull(n.FinishedAt), "inputs_truncated", inputsCut, "outputs_truncated", outputsCut, "process_data_truncated", processCut,
 	)
 }
 

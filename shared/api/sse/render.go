@@ -19,7 +19,9 @@ import (
 type View struct {
 	Chat bool // conversation events instead of workflow events
 	// Simple leaves out what only owners of the app may see.
-	Simple     bool
+	Simple bool
+	// Truncate cuts large values; only the service API shows them whole.
+	Truncate   bool
 	TaskID     string
 	RunID      string
 	WorkflowID string
@@ -36,6 +38,7 @@ type View struct {
 // most events have one, the end of a chat has two, a pause one more for each form.
 func (v *View) Render(ev *workflow.Event) [][]byte {
 	var out []*value.Object
+	ev, cuts := v.cut(ev)
 	switch ev.Type {
 	case workflow.EventRunStarted:
 		out = append(out, v.data("workflow_started", value.Obj(
@@ -81,6 +84,7 @@ func (v *View) Render(ev *workflow.Event) [][]byte {
 	case workflow.EventRunFinished:
 		out = v.finished(ev)
 	}
+	cuts.mark(out)
 	return encode(out)
 }
 

@@ -139,27 +139,71 @@ func (st *Store) Logs(ctx context.Context, tenantID, appID string, q history.Log
 	return list, total, postgres.Error(err, "")
 }
 
-// NodeExecutions returns a run's executions in the order they started.
-func (st *Store) NodeExecutions(ctx context.Context, tenantID, appID, runID string) ([]history.NodeExecution, error) {
-	rows, err := st.db.Query(ctx, `SELECT r.id::text, r.index, r.node_id, r.node_type, r.title, r.predecessor_node_id, r.inputs,
-			r.process_data, r.outputs, r.status, r.error, r.elapsed_time, r.execution_metadata, r.created_by_role, r.created_at,
-			r.finished_at, `+personColumns+`
-		FROM workflow_node_executions r`+personJoins+`
-		WHERE r.tenant_id = $1 AND r.app_id = $2 AND r.workflow_run_id = $3 ORDER BY r.index, r.created_at, r.id`,
-		tenantID, appID, runID)
+const nodeSelect = `SELECT r.id::text, r.workflow_id::text, r.triggered_from, r.index, r.node_id, r.node_type, r.title, r.predecessor_node_id, r.inputs,
+		r.process_data, r.outputs, r.status, r.error, r.elapsed_time, r.execution_metadata, r.created_by_role, r.created_at,
+		r.finished_at, ` + personColumns + `
+	FROM workflow_node_executions r` + personJoins + `
+	WHERE r.tenant_id = $1 AND r.app_id = $2 `
+
+func (st *Store) nodes(ctx context.Context, where string, args ...any) ([]history.NodeExecution, error) {
+	rows, err := st.db.Query(ctx, nodeSelect+where, args...)
 	if err != nil {
 		return nil, postgres.Error(err, "")
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (n history.NodeExecution, err error) {
 		var p person
 		var predecessor, inputs, process, outputs, failure, metadata *string
-		err = row.Scan(append([]any{&n.ID, &n.Index, &n.NodeID, &n.NodeType, &n.Title, &predecessor, &inputs, &process, &outputs,
-			&n.Status, &failure, &n.ElapsedTime, &metadata, &n.CreatedByRole, &n.CreatedAt, &n.FinishedAt}, p.targets()...)...)
+		err = row.Scan(append([]any{&n.ID, &n.WorkflowID, &n.TriggeredFrom, &n.Index, &n.NodeID, &n.NodeType, &n.Title, &predecessor, &inputs, &process,
+			&outputs, &n.Status, &failure, &n.ElapsedTime, &metadata, &n.CreatedByRole, &n.CreatedAt, &n.FinishedAt}, p.targets()...)...)
 		n.Predecessor, n.Error, n.CreatedBy = postgres.Text(predecessor), postgres.Text(failure), p.value()
 		n.Inputs, n.ProcessData, n.Outputs, n.Metadata = raw(inputs), raw(process), raw(outputs), raw(metadata)
 		return n, err
 	})
 	return list, postgres.Error(err, "")
+}
+
+// NodeExecutions returns a run's executions in the order they started.
+func (st *Store) NodeExecutions(ctx context.Context, tenantID, appID, runID string) ([]history.NodeExecution, error) {
+	return st.nodes(ctx, `AND r.workflow_run_id = $3 ORDER BY r.index, r.created_at, r.id`, tenantID, appID, runID)
+}
+
+// NodeExecution returns one execution.
+func (st *Store) NodeExecution(ctx context.Context, tenantID, appID, id string) (history.NodeExecution, error) {
+	return first(st.nodes(ctx, `AND r.id = $3`, tenantID, appID, id))
+}
+
+// LastNodeExecution returns the latest execution of a node in one version.
+func (st *Store) LastNodeExecution(ctx context.Context, tenantID, appID, workflowID, nodeID string) (history.NodeExecution, error) {
+	return first(st.nodes(ctx, `AND r.workflow_id = $3 AND r.node_id = $4 ORDER BY r.created_at DESC, r.index DESC, r.id DESC LIMIT 1`,
+		tenantID, appID, workflowID, nodeID))
+}
+
+func first(list []history.NodeExecution, err error) (history.NodeExecution, error) {
+	if err == nil && len(list) == 0 {
+		err = pgx.ErrNoRows
+	}
+	if err != nil {
+		return history.NodeExecution{}, postgres.Error(err, "")
+	}
+	return list[0], nil
+}
+
+// CountRuns counts runs by status.
+func (st *Store) CountRuns(ctx context.Context, tenantID, appID string, q history.CountQuery) (map[string]int, error) {
+	rows, err := st.db.Query(ctx, `SELECT status, count(*) FROM workflow_runs WHERE tenant_id = $1 AND app_id = $2
+			AND ($3 = '' OR triggered_from = $3) AND ($4 = '' OR status = $4) AND ($5::timestamp IS NULL OR created_at >= $5) GROUP BY status`,
+		tenantID, appID, q.TriggeredFrom, q.Status, q.Since)
+	if err != nil {
+		return nil, postgres.Error(err, "")
+	}
+	out := map[string]int{}
+	var status string
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&status, &n}, func() error {
+		out[status] = n
+		return nil
+	})
+	return out, postgres.Error(err, "")
 }
 
 // raw returns stored JSON text, nil for none.

@@ -91,9 +91,21 @@ type RunQuery struct {
 	Limit         int
 }
 
+// CountQuery filters the runs that are counted. Zero fields do not filter.
+type CountQuery struct {
+	TriggeredFrom string
+	Status        string
+	Since         *time.Time
+}
+
+// FromSingleStep is NodeExecution.TriggeredFrom of nodes that ran alone.
+const FromSingleStep = "single-step"
+
 // NodeExecution is a row of workflow_node_executions.
 type NodeExecution struct {
 	ID            string
+	WorkflowID    string
+	TriggeredFrom string
 	Index         int
 	NodeID        string
 	NodeType      string
@@ -119,6 +131,13 @@ type Store interface {
 	Runs(ctx context.Context, tenantID, appID string, q RunQuery) (list []Run, more bool, err error)
 	Logs(ctx context.Context, tenantID, appID string, q LogQuery) (list []Log, total int, err error)
 	NodeExecutions(ctx context.Context, tenantID, appID, runID string) ([]NodeExecution, error)
+	// NodeExecution returns one by its id.
+	NodeExecution(ctx context.Context, tenantID, appID, id string) (NodeExecution, error)
+	// LastNodeExecution returns the latest of a node in runs of one version, alone
+	// or within a run of the graph.
+	LastNodeExecution(ctx context.Context, tenantID, appID, workflowID, nodeID string) (NodeExecution, error)
+	// CountRuns counts runs by status.
+	CountRuns(ctx context.Context, tenantID, appID string, q CountQuery) (map[string]int, error)
 }
 
 // Service answers questions about runs.
@@ -156,4 +175,23 @@ func (s *Service) NodeExecutions(ctx context.Context, tenantID, appID, runID str
 		return nil, err
 	}
 	return s.store.NodeExecutions(ctx, tenantID, appID, runID)
+}
+
+// NodeExecution returns one execution of a node.
+func (s *Service) NodeExecution(ctx context.Context, tenantID, appID, id string) (NodeExecution, error) {
+	return s.store.NodeExecution(ctx, tenantID, appID, id)
+}
+
+// LastNodeExecution returns the latest execution of a node of one version.
+func (s *Service) LastNodeExecution(ctx context.Context, tenantID, appID, workflowID, nodeID string) (NodeExecution, error) {
+	n, err := s.store.LastNodeExecution(ctx, tenantID, appID, workflowID, nodeID)
+	if errs.Is(err, errs.NotFound) {
+		err = errs.New(errs.NotFound, "last run not found")
+	}
+	return n, err
+}
+
+// CountRuns counts an app's runs by status.
+func (s *Service) CountRuns(ctx context.Context, tenantID, appID string, q CountQuery) (map[string]int, error) {
+	return s.store.CountRuns(ctx, tenantID, appID, q)
 }

@@ -135,3 +135,45 @@ func (s *Store) NodeExecutions(ctx context.Context, tenantID, appID, runID strin
 	slices.SortFunc(out, func(a, b history.NodeExecution) int { return a.Index - b.Index })
 	return out, nil
 }
+
+// NodeExecution returns one execution.
+func (s *Store) NodeExecution(_ context.Context, tenantID, appID, id string) (history.NodeExecution, error) {
+	return s.lastNode(tenantID, appID, func(n history.NodeExecution) bool { return n.ID == id })
+}
+
+// LastNodeExecution returns the latest execution of a node in one version.
+func (s *Store) LastNodeExecution(_ context.Context, tenantID, appID, workflowID, nodeID string) (history.NodeExecution, error) {
+	return s.lastNode(tenantID, appID, func(n history.NodeExecution) bool { return n.WorkflowID == workflowID && n.NodeID == nodeID })
+}
+
+func (s *Store) lastNode(tenantID, appID string, match func(history.NodeExecution) bool) (history.NodeExecution, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []history.NodeExecution
+	for _, r := range s.runs[key{tenantID, appID}] {
+		for _, n := range s.nodes[r.ID] {
+			n.WorkflowID = r.WorkflowID
+			if match(n) {
+				found = append(found, n)
+			}
+		}
+	}
+	if len(found) == 0 {
+		return history.NodeExecution{}, errs.New(errs.NotFound, "")
+	}
+	return slices.MaxFunc(found, func(a, b history.NodeExecution) int { return a.CreatedAt.Compare(b.CreatedAt) }), nil
+}
+
+// CountRuns counts runs by status.
+func (s *Store) CountRuns(_ context.Context, tenantID, appID string, q history.CountQuery) (map[string]int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[string]int{}
+	for _, r := range s.runs[key{tenantID, appID}] {
+		if (q.TriggeredFrom == "" || r.TriggeredFrom == q.TriggeredFrom) && (q.Status == "" || r.Status == q.Status) &&
+			(q.Since == nil || !r.CreatedAt.Before(*q.Since)) {
+			out[r.Status]++
+		}
+	}
+	return out, nil
+}

@@ -48,9 +48,10 @@ func newFrame(plan *Plan, pool *workflow.Pool) *frame {
 	}
 }
 
-// set changes a node's phase.
+// set changes a node's phase. A change that is not among moves is a bug.
 func (f *frame) set(i int, p phase) {
 	n := &f.nodes[i]
+	f.plan.allowed.check(f.plan.nodes[i].cfg.ID, n.phase, p)
 	if n.phase.active() {
 		f.active--
 	}

@@ -311,7 +311,8 @@ func (p *partRun) of() *container {
 
 // RestorePart makes the run the part with this run id: origin is the journal of
 // the run that it is a part of, events its own journal.
-func (r *Run) RestorePart(runID string, origin, events []workflow.Event) error {
+func (r *Run) RestorePart(runID string, origin, events []workflow.Event) (err error) {
+	defer r.recovered(&err)
 	r.streams.folding = true
 	defer func() { r.streams.folding = false }()
 	for k := range origin {

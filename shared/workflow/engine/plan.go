@@ -27,7 +27,8 @@ type Plan struct {
 	// reasoning lists the sessions that make a node's reasoning visible.
 	reasoning map[string][]int
 	// parent is the container whose child graph this is, "" at the top.
-	parent string
+	parent  string
+	allowed *allowed
 }
 
 type planNode struct {
@@ -92,7 +93,7 @@ func Compile(g *workflow.Graph, types Types) (*Plan, error) {
 
 // compileLevel compiles the nodes that belong to one container, or to none.
 func compileLevel(g *workflow.Graph, types Types, parent string) (*Plan, error) {
-	p := &Plan{byID: map[string]int{}, shown: map[key]bool{}, reasoning: map[string][]int{}, root: -1, parent: parent}
+	p := &Plan{byID: map[string]int{}, shown: map[key]bool{}, reasoning: map[string][]int{}, root: -1, parent: parent, allowed: newAllowed()}
 	for _, cfg := range g.Nodes {
 		if cfg.ParentID != parent {
 			continue

@@ -12,7 +12,8 @@ import (
 // Restore folds a journal into the state of a new run. Finished nodes stay
 // finished; a node that had started and not finished will run again under the
 // same execution id, try and key.
-func (r *Run) Restore(events []workflow.Event) error {
+func (r *Run) Restore(events []workflow.Event) (err error) {
+	defer r.recovered(&err)
 	r.streams.folding = true
 	defer func() { r.streams.folding = false }()
 	for k := range events {

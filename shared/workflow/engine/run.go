@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/millrace/millrace/shared/clock"
@@ -112,22 +113,6 @@ type Outcome struct {
 	Paused *workflow.RunPaused
 }
 
-type phase int
-
-const (
-	phaseIdle phase = iota
-	phaseReady
-	phaseRunning // started; maybe by an earlier process
-	phaseWaiting // for its next try
-	phasePaused  // for something outside
-	phaseOpen    // a container with passes
-	phaseDone
-	phaseSkipped
-)
-
-// active reports whether a pass with a node in this phase is not over.
-func (p phase) active() bool { return p >= phaseReady && p <= phaseOpen }
-
 type edgeState int8
 
 const (
@@ -215,7 +200,8 @@ func New(plan *Plan, setup Setup, host Host, opts Options) *Run {
 // Execute advances the run until it is over or this process should not go on.
 // An error means that the state could not be made durable: whatever was not
 // committed is forgotten and another process continues from the journal.
-func (r *Run) Execute(ctx context.Context) (Outcome, error) {
+func (r *Run) Execute(ctx context.Context) (out Outcome, err error) {
+	defer r.recovered(&err)
 	r.effectCtx, r.cancel = context.WithCancel(ctx)
 	defer r.cancel()
 	r.lastFlush = r.now()
@@ -270,6 +256,14 @@ func (r *Run) Execute(ctx context.Context) (Outcome, error) {
 		if err := r.wait(ctx); err != nil {
 			return Outcome{}, err
 		}
+	}
+}
+
+// recovered turns a bug of the engine into an error: nothing that was not
+// committed has happened, and the process goes on with its other runs.
+func (r *Run) recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("run %s: the engine failed: %v", r.info.ID, p)
 	}
 }
 

@@ -91,7 +91,7 @@ func Revive(v any) any {
 			return f
 		}
 		for k, x := range v.All() {
-			v.m[k] = Revive(x)
+			v.Set(k, Revive(x))
 		}
 	case []any:
 		for i, x := range v {

@@ -192,7 +192,7 @@ func writeJSON(b *bytes.Buffer, v any, st jsonStyle, depth int) error {
 		return writeSeq(b, '{', '}', len(v.keys), st, depth, func(i int) error {
 			writeString(b, v.keys[i], st.ascii)
 			b.WriteString(st.colon)
-			return writeJSON(b, v.m[v.keys[i]], st, depth+1)
+			return writeJSON(b, v.values[i], st, depth+1)
 		})
 	default:
 		return writeJSON(b, From(v), st, depth+1)

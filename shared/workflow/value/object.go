@@ -16,14 +16,49 @@ import (
 
 // Object is a JSON object that keeps the order in which keys were first set.
 // The zero value is an empty object; a nil *Object reads as empty.
+//
+// Most objects have a handful of keys, which are found faster by looking at each
+// than by hashing; larger ones have an index.
 type Object struct {
-	keys []string
-	m    map[string]any
+	keys   []string
+	values []any
+	index  map[string]int // of the keys; nil for small objects
 }
+
+// indexed is the number of keys from which on an object has an index.
+const indexed = 12
 
 // NewObject returns an empty object with room for n keys.
 func NewObject(n int) *Object {
-	return &Object{keys: make([]string, 0, n), m: make(map[string]any, n)}
+	return &Object{keys: make([]string, 0, n), values: make([]any, 0, n)}
+}
+
+// find returns the place of key, -1 when it is not there.
+func (o *Object) find(key string) int {
+	if o.index != nil {
+		if i, ok := o.index[key]; ok {
+			return i
+		}
+		return -1
+	}
+	for i, k := range o.keys {
+		if k == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// reindex makes the index that an object of this size needs.
+func (o *Object) reindex() {
+	o.index = nil
+	if len(o.keys) < indexed {
+		return
+	}
+	o.index = make(map[string]int, 2*len(o.keys))
+	for i, k := range o.keys {
+		o.index[k] = i
+	}
 }
 
 // Obj builds an object from alternating keys and values; it panics when the
@@ -38,13 +73,17 @@ func Obj(kv ...any) *Object {
 
 // Set stores v under key. A new key goes to the end.
 func (o *Object) Set(key string, v any) {
-	if o.m == nil {
-		o.m = map[string]any{}
+	if i := o.find(key); i >= 0 {
+		o.values[i] = v
+		return
 	}
-	if _, ok := o.m[key]; !ok {
-		o.keys = append(o.keys, key)
+	o.keys, o.values = append(o.keys, key), append(o.values, v)
+	switch {
+	case o.index != nil:
+		o.index[key] = len(o.keys) - 1
+	case len(o.keys) == indexed:
+		o.reindex()
 	}
-	o.m[key] = v
 }
 
 // Get returns the value under key and whether there is one.
@@ -52,8 +91,10 @@ func (o *Object) Get(key string) (any, bool) {
 	if o == nil {
 		return nil, false
 	}
-	v, ok := o.m[key]
-	return v, ok
+	if i := o.find(key); i >= 0 {
+		return o.values[i], true
+	}
+	return nil, false
 }
 
 // Value returns the value under key, nil when there is none.
@@ -73,16 +114,14 @@ func (o *Object) Delete(key string) {
 	if o == nil {
 		return
 	}
-	if _, ok := o.m[key]; !ok {
+	i := o.find(key)
+	if i < 0 {
 		return
 	}
-	delete(o.m, key)
-	for i, k := range o.keys {
-		if k == key {
-			o.keys = append(o.keys[:i:i], o.keys[i+1:]...)
-			return
-		}
-	}
+	// Who iterates meanwhile keeps the old slices.
+	o.keys = append(o.keys[:i:i], o.keys[i+1:]...)
+	o.values = append(o.values[:i:i], o.values[i+1:]...)
+	o.reindex()
 }
 
 // Len returns the number of keys.
@@ -107,8 +146,9 @@ func (o *Object) All() iter.Seq2[string, any] {
 		if o == nil {
 			return
 		}
-		for _, k := range o.keys {
-			if !yield(k, o.m[k]) {
+		keys, values := o.keys, o.values
+		for i, k := range keys {
+			if !yield(k, values[i]) {
 				return
 			}
 		}
@@ -118,8 +158,9 @@ func (o *Object) All() iter.Seq2[string, any] {
 // Clone returns a shallow copy.
 func (o *Object) Clone() *Object {
 	c := NewObject(o.Len())
-	for k, v := range o.All() {
-		c.Set(k, v)
+	if o != nil {
+		c.keys, c.values = append(c.keys, o.keys...), append(c.values, o.values...)
+		c.reindex()
 	}
 	return c
 }

@@ -141,7 +141,7 @@ func writeRepr(b *strings.Builder, v any, depth int) {
 			}
 			b.WriteString(quotePython(k))
 			b.WriteString(": ")
-			writeRepr(b, v.m[k], depth+1)
+			writeRepr(b, v.values[i], depth+1)
 		}
 		b.WriteByte('}')
 	case *File:

@@ -183,6 +183,12 @@ type Store interface {
 	DeleteFeedback(ctx context.Context, s Scope, id string) error
 	Feedbacks(ctx context.Context, s Scope, page, limit int) ([]Feedback, error)
 
+	// Variables returns everything that a conversation keeps, oldest first; what
+	// cannot be read is left out.
+	Variables(ctx context.Context, s Scope, conversationID string) ([]Variable, error)
+	// SaveVariable changes the value of a variable that the conversation keeps.
+	SaveVariable(ctx context.Context, s Scope, v Variable) error
+
 	// Annotations returns a page of an app's annotations, newest first, and how
 	// many there are.
 	Annotations(ctx context.Context, s Scope, keyword string, page, limit int) (list []Annotation, total int, err error)

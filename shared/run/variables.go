@@ -5,6 +5,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/millrace/millrace/shared/chat"
 	"github.com/millrace/millrace/shared/runstore"
 	"github.com/millrace/millrace/shared/runstore/driver"
 	"github.com/millrace/millrace/shared/workflow"
@@ -145,9 +146,6 @@ func (p *projection) storedType(v *Variable) string {
 // variable makes a row in the contract's form. Numbers are kept as such, not as
 // the kind they are at the moment: readers of the contract know only that.
 func (p *projection) variable(v *Variable, typ string, now any, at time.Time) driver.VariableRow {
-	return driver.VariableRow{
-		ID: v.ID, ConversationID: p.req.Chat.ConversationID, CreatedAt: at, UpdatedAt: at,
-		Data: value.JSON(value.Obj("value_type", typ, "value", now, "id", v.ID, "name", v.Name, "description", v.Description,
-			"selector", []any{workflow.ScopeConversation, v.Name})),
-	}
+	row := chat.Variable{ID: v.ID, Name: v.Name, Type: typ, Description: v.Description, Value: now}
+	return driver.VariableRow{ID: v.ID, ConversationID: p.req.Chat.ConversationID, Data: row.Data(), CreatedAt: at, UpdatedAt: at}
 }

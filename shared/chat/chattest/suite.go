@@ -18,6 +18,7 @@ type World interface {
 	AddApp(t *testing.T, tenantID, appID string)
 	AddConversation(t *testing.T, tenantID string, c chat.Conversation)
 	AddMessage(t *testing.T, tenantID string, m chat.Message)
+	AddVariable(t *testing.T, tenantID, appID string, v chat.Variable)
 	AddAnnotation(t *testing.T, tenantID, appID string, a chat.Annotation)
 }
 
@@ -62,7 +63,7 @@ func (f *fixture) foreign() map[string]chat.Scope {
 func Run(t *testing.T, open func(t *testing.T) (chat.Store, World)) {
 	for name, test := range map[string]func(*testing.T, *fixture){
 		"Conversations": conversations, "ChangeConversation": changeConversation, "Messages": messages, "Feedback": feedback,
-		"Foreign": foreign, "Console": console, "Annotations": annotations,
+		"Foreign": foreign, "Console": console, "Annotations": annotations, "Variables": variables,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

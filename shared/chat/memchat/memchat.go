@@ -25,6 +25,7 @@ type Store struct {
 	conversations map[string]*row[chat.Conversation]
 	messages      map[string]*row[chat.Message]
 	feedbacks     map[string]*row[chat.Feedback]
+	variables     []chat.Variable
 	annotations   []row[chat.Annotation]
 	annotatedApp  []string // of annotations, by index
 }

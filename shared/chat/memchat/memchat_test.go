@@ -20,6 +20,8 @@ func (w world) AddMessage(_ *testing.T, tenantID string, m chat.Message) {
 	w.Store.AddMessage(tenantID, m)
 }
 
+func (w world) AddVariable(_ *testing.T, _, _ string, v chat.Variable) { w.Store.AddVariable(v) }
+
 func (w world) AddAnnotation(_ *testing.T, tenantID, appID string, a chat.Annotation) {
 	w.Store.AddAnnotation(tenantID, appID, a)
 }

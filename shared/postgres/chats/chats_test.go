@@ -41,6 +41,11 @@ func (w world) AddMessage(t *testing.T, _ string, m chat.Message) {
 		m.FromSource, m.FromEndUserID, m.CreatedAt)
 }
 
+func (w world) AddVariable(t *testing.T, _, appID string, v chat.Variable) {
+	w.exec(t, `INSERT INTO workflow_conversation_variables (id, conversation_id, app_id, data, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		v.ID, v.ConversationID, appID, v.Data(), v.CreatedAt, v.UpdatedAt)
+}
+
 func (w world) AddAnnotation(t *testing.T, _, appID string, a chat.Annotation) {
 	w.exec(t, `INSERT INTO message_annotations (id, app_id, question, content, account_id, created_at) VALUES ($1, $2, $3, $4, gen_random_uuid(), $5)`,
 		a.ID, appID, a.Question, a.Answer, a.CreatedAt)

@@ -44,6 +44,7 @@ import (
 	"github.com/millrace/millrace/shared/workflow/node/questionclassifier"
 	"github.com/millrace/millrace/shared/workflow/node/start"
 	"github.com/millrace/millrace/shared/workflow/node/templatetransform"
+	"github.com/millrace/millrace/shared/workflow/node/tool"
 	"github.com/millrace/millrace/shared/workflow/node/variableaggregator"
 )
 
@@ -139,6 +140,10 @@ func nodeTypes(p *Platform) (*node.Registry, error) {
 	if err != nil {
 		return nil, err
 	}
+	tools, err := toolService(p)
+	if err != nil {
+		return nil, err
+	}
 	e, limits := p.Config.Egress, p.Config.Code
 	insecure := p.newEgress(e.MaxBinarySize+1, true)
 	prompts := modelcall.Options{
@@ -166,6 +171,7 @@ func nodeTypes(p *Platform) (*node.Registry, error) {
 		llm.New(models, llm.Options{Options: prompts}),
 		questionclassifier.New(models, prompts),
 		parameterextractor.New(models, prompts),
+		tool.New(tools),
 		code.New(box, code.Options{Limits: code.Limits{
 			StringLength: limits.MaxStringLength, Depth: limits.MaxDepth, Precision: limits.MaxPrecision,
 			MinNumber: limits.MinNumber, MaxNumber: limits.MaxNumber, StringArray: limits.MaxStringArrayLen,

@@ -70,6 +70,9 @@ func (a *api) chatMessage(w http.ResponseWriter, r *http.Request, c *caller) err
 			return err
 		}
 		t.req.Chat.DialogueCount = conversation.DialogueCount
+		if t.req.Chat.Variables, err = a.keptVariables(ctx, c.scope(), q.conversationID); err != nil {
+			return err
+		}
 	} else {
 		t.req.Chat.ConversationID, t.req.Chat.NewConversation = ids.New(), true
 		// The opening may show inputs, so it is filled after they are checked.

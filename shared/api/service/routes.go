@@ -74,6 +74,8 @@ func Rest(d Deps) http.Handler {
 		{Method: "GET", Path: "/v1/conversations", Handler: a.forUser(inQuery, a.conversations)},
 		{Method: "DELETE", Path: "/v1/conversations/{c_id:uuid}", Handler: a.forUser(inBody, a.deleteConversation)},
 		{Method: "POST", Path: "/v1/conversations/{c_id:uuid}/name", Handler: a.forUser(inBody, a.renameConversation)},
+		{Method: "GET", Path: "/v1/conversations/{c_id:uuid}/variables", Handler: a.forUser(inQuery, a.variables)},
+		{Method: "PUT", Path: "/v1/conversations/{c_id:uuid}/variables/{variable_id:uuid}", Handler: a.forUser(inBody, a.setVariable)},
 		{Method: "GET", Path: "/v1/messages", Handler: a.forUser(inQuery, a.messages)},
 		{Method: "POST", Path: "/v1/messages/{message_id:uuid}/feedbacks", Handler: a.forUser(inBodyRequired, a.rate)},
 		{Method: "GET", Path: "/v1/messages/{message_id:uuid}/suggested", Handler: a.forUser(inQueryRequired, a.suggested)},

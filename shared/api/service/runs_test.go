@@ -247,5 +247,5 @@ func TestRoutesThatAreNotThere(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, w.do("", "GET", "/v1/", "").status)
 	require.Equal(t, http.StatusNotFound, w.do("", "GET", "/v1/nothing-here", "").status)
 	w.refused(w.do("", "GET", "/v1/workflows/run", ""), 405, "method_not_allowed", "The method is not allowed for the requested URL")
-	w.refused(w.do("app-chat", "GET", "/v1/conversations/"+tenantID+"/variables?user=u", ""), 501, "not_implemented", "")
+	w.refused(w.do("app-chat", "GET", "/v1/apps/annotation-reply/enable/status/"+tenantID, ""), 501, "not_implemented", "")
 }

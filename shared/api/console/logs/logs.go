@@ -63,6 +63,7 @@ func Routes(d Deps) []edge.Route {
 		{Method: "GET", Path: one + "/chat-conversations", Handler: a.of(chats, editors(a.conversations))},
 		{Method: "GET", Path: one + "/chat-conversations/{conversation_id:uuid}", Handler: a.of(chats, editors(a.conversation))},
 		{Method: "DELETE", Path: one + "/chat-conversations/{conversation_id:uuid}", Handler: a.of(chats, editors(a.deleteConversation))},
+		{Method: "GET", Path: one + "/conversation-variables", Handler: a.of([]string{app.ModeAdvancedChat}, a.variables)},
 		{Method: "GET", Path: one + "/chat-messages", Handler: a.of(chats, editors(a.messages))},
 		{Method: "GET", Path: one + "/messages/{message_id:uuid}", Handler: a.of(nil, a.message)},
 		{Method: "GET", Path: one + "/workflow-app-logs", Handler: a.of([]string{app.ModeWorkflow}, a.logs)},
@@ -174,6 +175,25 @@ func (a *api) deleteConversation(w http.ResponseWriter, r *http.Request, c *call
 		return err
 	}
 	return edge.NoContent(w)
+}
+
+// maxVariables is how many variables of a conversation the console is shown.
+const maxVariables = 100
+
+// variables shows what a conversation keeps, all on one page.
+func (a *api) variables(w http.ResponseWriter, r *http.Request, c *call) error {
+	q := edge.NewQuery(r)
+	conversationID := show.QueryID(q, "conversation_id", true)
+	if err := q.Err(); err != nil {
+		return err
+	}
+	list, err := a.Chats.AllVariables(r.Context(), c.scope(), conversationID)
+	if err != nil {
+		return err
+	}
+	list = list[:min(len(list), maxVariables)]
+	return edge.OK(w, value.Obj("page", int64(1), "limit", int64(maxVariables), "total", int64(len(list)), "has_more", false,
+		"data", show.Each(list, show.ConversationVariable)))
 }
 
 func (a *api) messages(w http.ResponseWriter, r *http.Request, c *call) error {

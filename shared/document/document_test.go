@@ -83,6 +83,7 @@ func TestText(t *testing.T) {
 		"plain":      {document.Plain, "plain text\nline two\n", "plain text\nline two\n"},
 		"bom":        {document.Plain, "\xef\xbb\xbfx", "x"},
 		"nul":        {document.Plain, "a\x00b", "ab"},
+		"nul, even":  {document.Plain, "some text\x00 here", "some text here"},
 		"csv":        {document.CSV, "name,qty\npear,2\n\"a\nb\",5\n", "| name | qty |\n| ---- | --- |\n| pear | 2 |\n| a b | 5 |\n"},
 		"csv ragged": {document.CSV, "a,b\n1\n", "| a | b |\n| - | - |\n| 1 |\n"},
 		"csv empty":  {document.CSV, "", ""},
@@ -107,14 +108,21 @@ func TestEncodings(t *testing.T) {
 		enc  encoding.Encoding
 		text string
 	}{
-		"gb18030":   {simplifiedchinese.GB18030, "工作流引擎把每一步都写入日志，因此任何进程都可以随时终止，而不会丢失任何运行结果。"},
-		"big5":      {traditionalchinese.Big5, "工作流程引擎會把每一個步驟寫入日誌，因此任何程序都可以隨時終止，而不會遺失執行結果。"},
-		"shift_jis": {japanese.ShiftJIS, "ワークフローエンジンは各ステップをログに記録するため、いつ停止しても結果は失われません。"},
-		"euc-jp":    {japanese.EUCJP, "ワークフローエンジンは各ステップをログに記録するため、いつ停止しても結果は失われません。"},
-		"euc-kr":    {korean.EUCKR, "워크플로 엔진은 모든 단계를 로그에 기록하므로 언제 중단되어도 결과를 잃지 않습니다."},
-		"latin 1":   {charmap.Windows1252, "Der Müller prüft täglich die Größe der Räder, bevor er die Mühle öffnet. Das Getreide fällt später."},
-		"utf-16le":  {unicode.UTF16(unicode.LittleEndian, unicode.UseBOM), "plain text, ümlaut"},
-		"utf-16be":  {unicode.UTF16(unicode.BigEndian, unicode.UseBOM), "plain text, ümlaut"},
+		"gb18030":              {simplifiedchinese.GB18030, "工作流引擎把每一步都写入日志，因此任何进程都可以随时终止，而不会丢失任何运行结果。"},
+		"big5":                 {traditionalchinese.Big5, "工作流程引擎會把每一個步驟寫入日誌，因此任何程序都可以隨時終止，而不會遺失執行結果。"},
+		"shift_jis":            {japanese.ShiftJIS, "ワークフローエンジンは各ステップをログに記録するため、いつ停止しても結果は失われません。"},
+		"euc-jp":               {japanese.EUCJP, "ワークフローエンジンは各ステップをログに記録するため、いつ停止しても結果は失われません。"},
+		"euc-kr":               {korean.EUCKR, "워크플로 엔진은 모든 단계를 로그에 기록하므로 언제 중단되어도 결과를 잃지 않습니다."},
+		"latin 1":              {charmap.Windows1252, "Der Müller prüft täglich die Größe der Räder, bevor er die Mühle öffnet. Das Getreide fällt später."},
+		"utf-16le":             {unicode.UTF16(unicode.LittleEndian, unicode.UseBOM), "plain text, ümlaut"},
+		"utf-16le no mark":     {unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), "plain text, ümlaut"},
+		"utf-16be no mark":     {unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), "plain text, ümlaut\nand more"},
+		"utf-16le no mark, zh": {unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), "工作流引擎把每一步都写入日志。任何进程都可以随时终止。"},
+		"utf-16be no mark, ja": {unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), "ワークフローエンジンは各ステップをログに記録する。"},
+		"windows-1251":         {charmap.Windows1251, "Система записывает каждый шаг в журнал, поэтому любой процесс можно остановить в любое время."},
+		"windows-1253":         {charmap.Windows1253, "Το σύστημα καταγράφει κάθε βήμα στο ημερολόγιο, ώστε κάθε διεργασία να μπορεί να σταματήσει."},
+		"koi8-r":               {charmap.KOI8R, "Система записывает каждый шаг в журнал, поэтому любой процесс можно остановить в любое время."},
+		"utf-16be":             {unicode.UTF16(unicode.BigEndian, unicode.UseBOM), "plain text, ümlaut"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

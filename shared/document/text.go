@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/gogs/chardet"
@@ -29,6 +30,9 @@ func decode(data []byte) string {
 	if rest, ok := bytes.CutPrefix(data, []byte("\xef\xbb\xbf")); ok {
 		data = rest
 	}
+	if text, ok := decodeUTF16(data); ok {
+		return text
+	}
 	if utf8.Valid(data) {
 		return string(data)
 	}
@@ -44,6 +48,44 @@ func decode(data []byte) string {
 	}
 	text, _ := decodeAs(data, "windows-1252") // every byte is a character there
 	return text
+}
+
+// decodeUTF16 decodes UTF-16 that does not say so at its start. Only it has
+// bytes that are control characters of every other encoding.
+func decodeUTF16(data []byte) (string, bool) {
+	head := data[:min(len(data), sample)&^1]
+	if len(data)%2 != 0 || len(head) == 0 || bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) ||
+		!bytes.ContainsFunc(head, func(r rune) bool { return r < 7 }) {
+		return "", false
+	}
+	if utf8.Valid(data) && bytes.Count(head, []byte{0})*4 < len(head) { // stray NULs
+		return "", false
+	}
+	best, share := "", 0.9
+	for _, charset := range []string{"utf-16le", "utf-16be"} {
+		text, ok := decodeAs(head, charset)
+		if !ok {
+			continue
+		}
+		known, all := 0, 0
+		for _, r := range text {
+			// Bytes in the wrong order make characters of rare scripts, private
+			// ones and such that nothing has.
+			if r < 0x3100 && (unicode.IsGraphic(r) || unicode.IsSpace(r)) && r != utf8.RuneError || unicode.In(r, unicode.Han, unicode.Hangul) && r > 0x3400 ||
+				r >= 0xff00 && r < 0xfff0 || r >= 0x1f300 && r < 0x20000 {
+				known++
+			}
+			all++
+		}
+		spaces := strings.Count(text, " ") + strings.Count(text, "\n") + strings.Count(text, "。") + strings.Count(text, "、")
+		if s := float64(known+spaces) / float64(all); s > share {
+			best, share = charset, s
+		}
+	}
+	if best == "" {
+		return "", false
+	}
+	return decodeAs(data, best)
 }
 
 // decodeAs decodes from a named encoding.

@@ -167,7 +167,7 @@ type RunFinished struct {
 }
 
 // NodeEvent is the payload of the node events. A node_started event has the
-// identity only.
+// identity and Extras only.
 type NodeEvent struct {
 	ExecutionID string    `json:"execution_id"`
 	NodeID      string    `json:"node_id"`
@@ -189,6 +189,9 @@ type NodeEvent struct {
 	Error       string        `json:"error,omitempty"`
 	ErrorType   string        `json:"error_type,omitempty"`
 	Elapsed     float64       `json:"elapsed,omitempty"` // seconds
+
+	// Extras is what a node_started event shows besides, for example an icon.
+	Extras *value.Object `json:"extras,omitempty"`
 
 	// Length is the announced number of passes of a container that opened; nil for
 	// other nodes and for containers that failed before.

@@ -58,6 +58,13 @@ type Writer interface {
 	Writes() []Selector
 }
 
+// Presenter is a node that shows more than its identity when it starts, in the
+// form in which clients see it.
+type Presenter interface {
+	Node
+	Extras() *value.Object
+}
+
 // Execution is everything a node gets to know about one try.
 type Execution struct {
 	// ID is the node execution's id, the same for every try.

@@ -165,7 +165,11 @@ func (v *View) nodeStarted(ev *workflow.Event) *value.Object {
 		o.Set("inputs_truncated", false)
 	}
 	o.Set("created_at", ev.Node.StartedAt.Unix())
-	o.Set("extras", value.NewObject(0))
+	extras := value.NewObject(0)
+	if !v.Simple && ev.Node.Extras != nil {
+		extras = ev.Node.Extras
+	}
+	o.Set("extras", extras)
 	containers(o, ev)
 	if !v.Simple {
 		o.Set("agent_strategy", nil)

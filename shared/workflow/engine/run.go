@@ -321,7 +321,11 @@ func (r *Run) advance(ctx context.Context) error {
 
 func (r *Run) startNode(at ref) {
 	r.identify(at)
-	r.emitNode(at, workflow.EventNodeStarted, r.nodeEvent(at))
+	e := r.nodeEvent(at)
+	if p, ok := at.plan().node.(workflow.Presenter); ok {
+		e.Extras = p.Extras()
+	}
+	r.emitNode(at, workflow.EventNodeStarted, e)
 }
 
 // identify gives a node that starts its identity and place in the run.

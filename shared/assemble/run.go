@@ -171,7 +171,7 @@ func nodeTypes(p *Platform) (*node.Registry, error) {
 		llm.New(models, llm.Options{Options: prompts}),
 		questionclassifier.New(models, prompts),
 		parameterextractor.New(models, prompts),
-		tool.New(tools),
+		tool.New(tools, tool.Options{ConsoleURL: p.Config.URLs.ConsoleAPI}),
 		code.New(box, code.Options{Limits: code.Limits{
 			StringLength: limits.MaxStringLength, Depth: limits.MaxDepth, Precision: limits.MaxPrecision,
 			MinNumber: limits.MinNumber, MaxNumber: limits.MaxNumber, StringArray: limits.MaxStringArrayLen,

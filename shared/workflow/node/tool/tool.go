@@ -9,6 +9,8 @@ package tool
 import (
 	"context"
 	"errors"
+	"net/url"
+	"strings"
 
 	"github.com/millrace/millrace/shared/errs"
 	tools "github.com/millrace/millrace/shared/tool"
@@ -30,10 +32,19 @@ type Tools interface {
 	Invoke(ctx context.Context, t *tools.Tool, call *tools.Call, send func(tools.Message) error) error
 }
 
-type nodeType struct{ tools Tools }
+// Options tune the node type. With the zero value nodes show no icon.
+type Options struct {
+	// ConsoleURL is where the console API is reached, without /console/api.
+	ConsoleURL string
+}
+
+type nodeType struct {
+	tools Tools
+	opts  Options
+}
 
 // New returns the node type. Its nodes call the tools of t.
-func New(t Tools) workflow.Type { return nodeType{tools: t} }
+func New(t Tools, opts Options) workflow.Type { return nodeType{tools: t, opts: opts} }
 
 // Name is the DSL's type string.
 func (nodeType) Name() string { return "tool" }
@@ -67,10 +78,14 @@ type node struct {
 	given, configured []input
 }
 
-// Extras is what the start of the node shows besides its identity: which
-// provider it calls, from which whoever renders it makes the icon.
+// Extras is what the start of the node shows besides its identity: the address
+// of the provider's icon. Providers that are not built in keep theirs with them.
 func (n *node) Extras() *value.Object {
-	return value.Obj("provider_type", string(n.ref.Type), "provider_id", n.ref.Provider)
+	if n.ref.Type != driver.Builtin || n.opts.ConsoleURL == "" {
+		return nil
+	}
+	return value.Obj("icon", strings.TrimSuffix(n.opts.ConsoleURL, "/")+
+		"/console/api/workspaces/current/tool-provider/builtin/"+url.PathEscape(n.ref.Provider)+"/icon")
 }
 
 // Run calls the tool.

@@ -37,36 +37,68 @@ type Alone struct {
 // while the run is under way, and a run that is recovered must find the graph
 // that its journal is about. Secrets are not in it; they are asked for again.
 type pin struct {
-	Type         string        `json:"type"`
-	Version      string        `json:"version"`
-	Graph        string        `json:"graph"`
-	Environment  *value.Object `json:"environment,omitempty"`
-	Secrets      []string      `json:"secrets,omitempty"`
-	Conversation *value.Object `json:"conversation,omitempty"`
+	Type         string   `json:"type"`
+	Version      string   `json:"version"`
+	Graph        string   `json:"graph"`
+	Environment  []any    `json:"environment,omitempty"` // *value.Object
+	Secrets      []string `json:"secrets,omitempty"`
+	Conversation []any    `json:"conversation,omitempty"` // *value.Object
+}
+
+// MarshalJSON keeps the difference between integers and floats.
+func (p *pin) MarshalJSON() ([]byte, error) {
+	return value.Encode(value.Obj("type", p.Type, "version", p.Version, "graph", p.Graph, "environment", p.Environment,
+		"secrets", value.From(p.Secrets), "conversation", p.Conversation))
+}
+
+// UnmarshalJSON is the opposite of MarshalJSON.
+func (p *pin) UnmarshalJSON(data []byte) error {
+	v, err := value.Decode(data)
+	if err != nil {
+		return err
+	}
+	o, _ := value.Revive(v).(*value.Object)
+	p.Type, p.Version, p.Graph = o.String("type"), o.String("version"), o.String("graph")
+	p.Environment, _ = o.Value("environment").([]any)
+	p.Conversation, _ = o.Value("conversation").([]any)
+	names, _ := o.Value("secrets").([]any)
+	for _, n := range names {
+		if name, ok := n.(string); ok {
+			p.Secrets = append(p.Secrets, name)
+		}
+	}
+	return nil
 }
 
 func pinOf(d *Definition) *pin {
 	if !d.Mutable {
 		return nil
 	}
-	p := &pin{Type: d.Type, Version: d.Version, Graph: d.Graph, Environment: value.NewObject(len(d.Environment)), Conversation: value.NewObject(len(d.Conversation))}
+	p := &pin{Type: d.Type, Version: d.Version, Graph: d.Graph}
 	for _, v := range d.Environment {
 		if v.Secret {
 			p.Secrets = append(p.Secrets, v.Name)
 			continue
 		}
-		p.Environment.Set(v.Name, v.Value)
+		p.Environment = append(p.Environment, pinVariable(v))
 	}
 	for _, v := range d.Conversation {
-		p.Conversation.Set(v.Name, v.Value)
+		p.Conversation = append(p.Conversation, pinVariable(v))
 	}
 	return p
 }
 
-func variables(o *value.Object) []Variable {
+func pinVariable(v Variable) *value.Object {
+	return value.Obj("id", v.ID, "type", v.Type, "description", v.Description, "name", v.Name, "value", v.Value)
+}
+
+func variables(list []any) []Variable {
 	var out []Variable
-	for name, v := range o.All() {
-		out = append(out, Variable{Name: name, Value: value.Revive(v)})
+	for _, x := range list {
+		o, _ := x.(*value.Object)
+		out = append(out, Variable{
+			ID: o.String("id"), Type: o.String("type"), Description: o.String("description"), Name: o.String("name"), Value: o.Value("value"),
+		})
 	}
 	return out
 }

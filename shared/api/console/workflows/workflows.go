@@ -1,24 +1,35 @@
 // Package workflows is the console's edge of app graphs: drafts, their
-// variables, publishing, and versions. It has the routes of the function
-// console-workflows.
+// variables, publishing, versions, and debugging: runs of drafts, of single
+// nodes and containers, and what they leave behind. It has the routes of the
+// function console-workflows.
 //
-// It decides nothing about workflows, that is package app. Running drafts and
-// single nodes has no routes here, so that a router answers 501 for them.
+// It decides nothing about workflows, that is package app; about debugging,
+// that is package debug; or about runs, that is package run.
 //
 // START HERE: Routes.
 package workflows
 
 import (
+	"context"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/millrace/millrace/shared/account"
 	"github.com/millrace/millrace/shared/api/console"
 	"github.com/millrace/millrace/shared/api/edge"
+	"github.com/millrace/millrace/shared/api/show"
 	"github.com/millrace/millrace/shared/app"
+	"github.com/millrace/millrace/shared/chat"
+	"github.com/millrace/millrace/shared/clock"
+	"github.com/millrace/millrace/shared/debug"
 	"github.com/millrace/millrace/shared/errs"
+	"github.com/millrace/millrace/shared/file"
+	"github.com/millrace/millrace/shared/run"
+	"github.com/millrace/millrace/shared/run/history"
 )
 
 // Deps are what the routes work with.
@@ -27,16 +38,63 @@ type Deps struct {
 	Apps *app.Service
 	// Auth finds out who calls. Required.
 	Auth *console.Auth
+	// What follows is for debugging drafts; all but Ping and RunQueue are required.
+	Debug   *debug.Service
+	Runs    Runs
+	History *history.Service
+	Chats   *chat.Service
+	Files   Files
+	Clock   clock.Clock
+	Logger  *slog.Logger
+	// Ping is the longest silence of a stream; 0 means 10 s.
+	Ping time.Duration
+	// RunQueue is where runs of drafts continue; "" means the run service's queue.
+	RunQueue string
 }
 
-type api struct{ Deps }
+// Runs starts and shows runs. *run.Service is one.
+type Runs interface {
+	Start(ctx context.Context, req run.StartRequest, sink run.Sink) (*run.Result, error)
+	Join(ctx context.Context, tenantID, runID string, from run.JoinFrom, sink run.Sink) (*run.Result, error)
+	Stop(ctx context.Context, tenantID, runID, reason string) error
+	Get(ctx context.Context, tenantID, runID string) (*run.View, error)
+}
+
+// Files opens files for people. *file.Service is one.
+type Files interface {
+	For(c file.Caller) *file.Resolver
+	Refresh(v any) any
+	Signer() *file.Signer
+}
+
+type api struct {
+	Deps
+	render *show.Renderer
+}
+
+// defaultPing is the longest silence of a stream.
+const defaultPing = 10 * time.Second
+
+func (a *api) ping() time.Duration {
+	if a.Ping > 0 {
+		return a.Ping
+	}
+	return defaultPing
+}
 
 // Routes returns the table of the function console-workflows.
 func Routes(d *Deps) []edge.Route {
-	a := &api{*d}
-	const base = "/console/api/apps/{app_id:uuid}/workflows"
+	a := &api{Deps: *d}
+	if d.Files != nil {
+		a.render = &show.Renderer{Signer: d.Files.Signer(), Refresh: d.Files.Refresh}
+	}
+	const one = "/console/api/apps/{app_id:uuid}"
+	const base, chatBase = one + "/workflows", one + "/advanced-chat/workflows"
 	edit := func(method, path string, h handler) edge.Route {
 		return edge.Route{Method: method, Path: base + path, Handler: d.Auth.Session(a.withApp(h), console.CanEdit)}
+	}
+	editIn := func(method, path, mode string, h handler) edge.Route {
+		return edge.Route{Method: method, Path: path, Handler: d.Auth.Session(a.inMode(mode, h), console.CanEdit)}
 	}
 	return []edge.Route{
 		edit("GET", "/draft", a.draft),
@@ -45,9 +103,27 @@ func Routes(d *Deps) []edge.Route {
 		edit("POST", "/draft/environment-variables", a.setEnvironment),
 		edit("POST", "/draft/conversation-variables", a.setConversation),
 		edit("POST", "/draft/features", a.setFeatures),
-		edit("GET", "/draft/system-variables", a.leftBehind("sys")),
-		edit("GET", "/draft/conversation-variables", a.leftBehind("conversation")),
-		edit("GET", "/draft/variables", a.allLeftBehind),
+		edit("GET", "/draft/system-variables", a.systemVariables),
+		edit("GET", "/draft/conversation-variables", a.conversationVariables),
+		edit("GET", "/draft/variables", a.allVariables),
+		edit("DELETE", "/draft/variables", a.deleteVariables),
+		edit("GET", "/draft/variables/{variable_id:uuid}", a.variable),
+		edit("PATCH", "/draft/variables/{variable_id:uuid}", a.editVariable),
+		edit("DELETE", "/draft/variables/{variable_id:uuid}", a.deleteVariable),
+		edit("PUT", "/draft/variables/{variable_id:uuid}/reset", a.resetVariable),
+		edit("GET", "/draft/nodes/{node_id}/variables", a.nodeVariables),
+		edit("DELETE", "/draft/nodes/{node_id}/variables", a.deleteNodeVariables),
+		edit("POST", "/draft/nodes/{node_id}/run", a.runNode),
+		{Method: "GET", Path: base + "/draft/nodes/{node_id}/last-run", Handler: d.Auth.Session(a.withApp(a.lastRun))},
+
+		editIn("POST", base+"/draft/run", app.ModeWorkflow, a.runDraft),
+		editIn("POST", chatBase+"/draft/run", app.ModeAdvancedChat, a.runChatDraft),
+		editIn("POST", base+"/draft/iteration/nodes/{node_id}/run", app.ModeWorkflow, a.runContainer("iteration")),
+		editIn("POST", chatBase+"/draft/iteration/nodes/{node_id}/run", app.ModeAdvancedChat, a.runContainer("iteration")),
+		editIn("POST", base+"/draft/loop/nodes/{node_id}/run", app.ModeWorkflow, a.runContainer("loop")),
+		editIn("POST", chatBase+"/draft/loop/nodes/{node_id}/run", app.ModeAdvancedChat, a.runContainer("loop")),
+		{Method: "POST", Path: one + "/workflow-runs/tasks/{task_id}/stop", Handler: d.Auth.Session(a.withApp(a.stop), console.CanEdit)},
+		{Method: "GET", Path: "/console/api/workflow/{workflow_run_id}/events", Handler: d.Auth.Session(a.events)},
 
 		edit("GET", "/publish", a.published),
 		edit("POST", "/publish", a.publish),
@@ -175,51 +251,6 @@ func (a *api) setFeatures(w http.ResponseWriter, r *http.Request, p account.Prin
 		return err
 	}
 	return edge.Success(w, http.StatusOK)
-}
-
-func viewLeft(v app.DraftVariable) map[string]any {
-	kind := "node"
-	if v.NodeID == "sys" || v.NodeID == "conversation" {
-		kind = v.NodeID
-	}
-	return map[string]any{
-		"id": v.ID, "type": kind, "name": v.Name, "description": v.Description, "selector": v.Selector,
-		"value_type": v.ValueType, "edited": v.Edited, "visible": v.Visible, "is_truncated": false,
-	}
-}
-
-// leftBehind lists what runs of the draft left behind in one namespace.
-func (a *api) leftBehind(node string) handler {
-	return func(w http.ResponseWriter, r *http.Request, p account.Principal, x app.App) error {
-		list, err := a.Apps.DraftVariables(r.Context(), p.Tenant.ID, x.ID, p.Account.ID, node)
-		if err != nil {
-			return err
-		}
-		items := make([]map[string]any, len(list))
-		for i, v := range list {
-			items[i] = viewLeft(v)
-			items[i]["value"], items[i]["full_content"] = v.Value, nil
-		}
-		return edge.OK(w, map[string]any{"items": items})
-	}
-}
-
-func (a *api) allLeftBehind(w http.ResponseWriter, r *http.Request, p account.Principal, x app.App) error {
-	q := edge.NewQuery(r)
-	page, limit := q.Int("page", 1, 1, 100000), q.Int("limit", 20, 1, 100)
-	if err := q.Err(); err != nil {
-		return err
-	}
-	list, err := a.Apps.DraftVariables(r.Context(), p.Tenant.ID, x.ID, p.Account.ID, "")
-	if err != nil {
-		return err
-	}
-	from := min((page-1)*limit, len(list))
-	items := []map[string]any{}
-	for _, v := range list[from:min(from+limit, len(list))] {
-		items = append(items, viewLeft(v))
-	}
-	return edge.OK(w, map[string]any{"items": items, "total": len(list)})
 }
 
 func (a *api) published(w http.ResponseWriter, r *http.Request, _ account.Principal, x app.App) error {

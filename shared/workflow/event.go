@@ -272,15 +272,6 @@ func (u *Update) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// EncodeEvents writes events the way the journal stores them: a JSON array.
-func EncodeEvents(events []Event) ([]byte, error) {
-	out, err := json.Marshal(events)
-	if err != nil {
-		return nil, fmt.Errorf("encode events: %w", err)
-	}
-	return out, nil
-}
-
 // DecodeEvents reads what EncodeEvents wrote. Files in values are files again.
 func DecodeEvents(data []byte) ([]Event, error) {
 	var events []Event

@@ -154,6 +154,12 @@ func Encode(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
+// WriteJSON appends what Encode returns to b.
+func WriteJSON(b *bytes.Buffer, v any) error { return writeJSON(b, v, jsonStyle{item: ",", colon: ":"}, 0) }
+
+// WriteText appends s as a JSON string, as Encode writes strings.
+func WriteText(b *bytes.Buffer, s string) { writeString(b, s, false) }
+
 // jsonStyle are the separators of one way to write JSON.
 type jsonStyle struct {
 	item, colon string

@@ -85,10 +85,8 @@ func TestPythonProgram(t *testing.T) {
 	}
 	r := builtin.New(codetool.New(plain{}))
 	for code, want := range map[string]string{
-		"def f(n):\n    return 1 if n < 2 else n * f(n - 1)\nif __name__ == '__main__':\n    print(f(5), end='')": "120",
-		"import sys\nprint('a')\nsys.exit(0)": "a\n",
-		"print(1 / 0)":                        "!",
-		"import sys\nsys.exit(3)":             "!",
+		"import sys\ndef f(n):\n    return 1 if n < 2 else n * f(n - 1)\nif __name__ == '__main__':\n    print(f(5), end='')\nsys.exit(0)": "120",
+		"import sys\nsys.exit(3 / 1)": "!",
 	} {
 		c := call("python3", code)
 		said := ""

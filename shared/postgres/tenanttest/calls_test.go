@@ -154,6 +154,12 @@ func (s stores) chatCalls(h *house) []call {
 		{"chats.RenameConversation", inApp, func(ctx context.Context, p place) (bool, error) {
 			return did(s.chats.RenameConversation(ctx, scope(p), h.conversation, "stolen", at(9)))
 		}, ""},
+		{"chats.Variables", inApp, func(ctx context.Context, p place) (bool, error) {
+			return some(s.chats.Variables(ctx, scope(p), h.conversation))
+		}, ""},
+		{"chats.SaveVariable", inApp, func(ctx context.Context, p place) (bool, error) {
+			return did(s.chats.SaveVariable(ctx, scope(p), h.variable))
+		}, ""},
 		{"chats.Message", inApp, func(ctx context.Context, p place) (bool, error) {
 			return got(s.chats.Message(ctx, scope(p), h.message))
 		}, ""},

@@ -69,6 +69,7 @@ type house struct {
 	token, draft, version, upload, tool  string
 	run, conversation, message, firstMsg string
 	feedback                             chat.Feedback
+	variable                             chat.Variable
 	lease                                runstore.Lease
 	model                                provider.ModelRef
 	credential, spare                    string
@@ -139,6 +140,7 @@ func (s stores) addRun(t *testing.T, h *house) {
 	t.Helper()
 	ctx := t.Context()
 	h.run, h.conversation, h.message, h.firstMsg = ids.New(), ids.New(), ids.New(), ids.New()
+	h.variable = chat.Variable{ID: ids.Random(), ConversationID: h.conversation, Name: "v", Type: "string", Value: "x"}
 	by := driver.Creator{Role: "end_user", ID: h.user}
 	lease, err := s.runs.Begin(ctx, &runstore.Run{ID: h.run, TenantID: h.tenant, AppID: h.app, WorkflowID: h.version, TaskID: ids.New(), Queue: "q", Spec: []byte(`{}`)},
 		"owner", &runstore.Batch{Events: []workflow.Event{{Seq: 1, Token: 1, At: at(1), Type: workflow.EventRunStarted}}, Rows: runstore.Rows{
@@ -150,6 +152,7 @@ func (s stores) addRun(t *testing.T, h *house) {
 				InvokeFrom: "service-api", At: at(1)},
 			Message: &driver.MessageRow{ID: h.message, ConversationID: h.conversation, Inputs: "{}", Query: "q", FromSource: "api", EndUserID: &h.user,
 				InvokeFrom: "service-api", AppMode: "advanced-chat", CreatedAt: at(2)},
+			Variables: []driver.VariableRow{{ID: h.variable.ID, ConversationID: h.conversation, Data: h.variable.Data(), CreatedAt: at(1), UpdatedAt: at(1)}},
 		}})
 	require.NoError(t, err)
 	h.lease = lease

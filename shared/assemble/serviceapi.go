@@ -3,6 +3,7 @@ package assemble
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"sync"
 
 	"github.com/millrace/millrace/shared/api/service"
@@ -27,7 +28,14 @@ func WorkflowRun(_ context.Context, p *Platform) (cloudruntime.Handlers, error) 
 	if err != nil {
 		return cloudruntime.Handlers{}, err
 	}
-	return cloudruntime.Handlers{HTTP: service.WorkflowRun(d)}, nil
+	pages, err := webRuns(p, d)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", service.WorkflowRun(d))
+	mux.Handle("/api/", pages)
+	return cloudruntime.Handlers{HTTP: mux}, nil
 }
 
 // ServiceAPI builds service-api.
@@ -61,7 +69,7 @@ func serviceDeps(p *Platform, runs *run.Service) (d service.Deps, err error) {
 		return d, err
 	}
 	d = service.Deps{
-		Apps: &serviceApps{apps: appSvc, versions: map[string]*service.Workflow{}}, Runs: runs, Assistant: assist.New(models),
+		Apps: &serviceApps{apps: appSvc, versions: map[string]*service.Workflow{}}, Runs: runs, Assistant: assist.New(models), Models: models,
 		Clock: p.Clock, Logger: p.Logger, Ping: p.Config.Run.PingInterval, MaxRunFiles: p.Config.Files.WorkflowFileLimit,
 		Hold: p.Config.Server.Lambda,
 	}
@@ -69,6 +77,9 @@ func serviceDeps(p *Platform, runs *run.Service) (d service.Deps, err error) {
 		return d, err
 	}
 	if d.History, err = historyService(p); err != nil {
+		return d, err
+	}
+	if d.Forms, err = formService(p); err != nil {
 		return d, err
 	}
 	d.Files, err = fileService(p)
@@ -97,6 +108,12 @@ func (a *serviceApps) AppByKey(ctx context.Context, key string) (*service.App, e
 		ID: x.ID, TenantID: x.TenantID, Name: x.Name, Description: x.Description, Mode: x.Mode, WorkflowID: x.WorkflowID,
 		Plan: access.TenantPlan,
 	}, nil
+}
+
+// WorkspaceByKey returns the workspace that a knowledge key opens.
+func (a *serviceApps) WorkspaceByKey(ctx context.Context, key string) (string, error) {
+	access, err := a.apps.ByDatasetKey(ctx, key)
+	return access.TenantID, err
 }
 
 // About tells who made the app and how it is tagged.

@@ -13,6 +13,7 @@ import (
 	"github.com/millrace/millrace/shared/clock"
 	"github.com/millrace/millrace/shared/file"
 	"github.com/millrace/millrace/shared/humaninput"
+	"github.com/millrace/millrace/shared/provider"
 	"github.com/millrace/millrace/shared/run"
 	"github.com/millrace/millrace/shared/run/history"
 	"github.com/millrace/millrace/shared/workflow/value"
@@ -61,6 +62,8 @@ type Apps interface {
 	// does not exist or is of another kind, Forbidden for an app that may not be
 	// called.
 	AppByKey(ctx context.Context, key string) (*App, error)
+	// WorkspaceByKey returns the tenant that a knowledge key opens; Unauthorized.
+	WorkspaceByKey(ctx context.Context, key string) (tenantID string, err error)
 	// About tells who made the app and how it is tagged.
 	About(ctx context.Context, tenantID, appID string) (About, error)
 	// Site returns errs.NotFound for an app without a page.
@@ -102,6 +105,13 @@ type Files interface {
 
 var _ Files = (*file.Service)(nil)
 
+// Models lists models. *provider.Service is one.
+type Models interface {
+	ModelsOfType(ctx context.Context, tenantID, modelType string) ([]provider.ProviderModelsView, error)
+}
+
+var _ Models = (*provider.Service)(nil)
+
 // Deps is what the API is made of. All but Assistant, Logger and the numbers
 // are required for Rest; ChatMessages and WorkflowRun need no History.
 type Deps struct {
@@ -112,6 +122,8 @@ type Deps struct {
 	Files   Files
 	// Forms are what runs ask people; nil knows none.
 	Forms *humaninput.Service
+	// Models are those of workspaces; Rest needs them.
+	Models Models
 	// Assistant names conversations and suggests questions; nil leaves
 	// conversations called after their first question and suggests nothing.
 	Assistant *assist.Assistant

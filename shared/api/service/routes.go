@@ -88,7 +88,7 @@ func Rest(d Deps) http.Handler {
 
 		{Method: "GET", Path: "/v1/datasets", Handler: datasetOnly},
 		{Method: "POST", Path: "/v1/datasets", Handler: datasetOnly},
-		{Method: "GET", Path: "/v1/workspaces/current/models/model-types/{model_type}", Handler: datasetOnly},
+		{Method: "GET", Path: "/v1/workspaces/current/models/model-types/{model_type}", Handler: a.models},
 	})
 }
 
@@ -111,6 +111,24 @@ func (a *api) maxBody() int64 {
 func notFound(w http.ResponseWriter, _ *http.Request) error {
 	edge.NotFoundPage(w)
 	return nil
+}
+
+// models lists the workspace's models of a type, for whoever has a knowledge
+// key.
+func (a *api) models(w http.ResponseWriter, r *http.Request) error {
+	token, err := key(r)
+	if err != nil {
+		return err
+	}
+	tenantID, err := a.Apps.WorkspaceByKey(r.Context(), token)
+	if err != nil {
+		return err
+	}
+	list, err := a.Models.ModelsOfType(r.Context(), tenantID, r.PathValue("model_type"))
+	if err != nil {
+		return err
+	}
+	return edge.JSON(w, http.StatusOK, map[string]any{"data": list})
 }
 
 // datasetOnly keeps apps' keys away from routes that need a dataset key; who

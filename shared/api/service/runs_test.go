@@ -13,6 +13,15 @@ import (
 
 const blocking, streaming = `{"inputs":{"q":"hi"},"response_mode":"blocking","user":"ann"}`, `{"inputs":{"q":"hi"},"response_mode":"streaming","user":"ann"}`
 
+func TestModelsNeedAKnowledgeKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const path = "/v1/workspaces/current/models/model-types/"
+	w.refused(w.do("app-flow", "GET", path+"llm", ""), 401, "unauthorized", "Access token is invalid")
+	w.refused(w.do("dataset-key", "GET", path+"nonsense", ""), 400, "invalid_param", "'nonsense' is not a valid ModelType")
+	require.Equal(t, 200, w.do("dataset-key", "GET", path+"llm", "").status)
+}
+
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -49,6 +49,23 @@ type apps struct {
 	users map[string]service.EndUser
 }
 
+func (a *apps) WorkspaceByKey(_ context.Context, key string) (string, error) {
+	if key != "dataset-key" {
+		return "", errs.New(errs.Unauthorized, "Access token is invalid")
+	}
+	return tenantID, nil
+}
+
+// typed lists one model of each type that there is.
+type typed struct{}
+
+func (typed) ModelsOfType(_ context.Context, tenant, modelType string) ([]provider.ProviderModelsView, error) {
+	if modelType != "llm" {
+		return nil, errs.Newf(errs.InvalidParam, "'%s' is not a valid ModelType", modelType)
+	}
+	return []provider.ProviderModelsView{{TenantID: tenant, Provider: "p"}}, nil
+}
+
 func (a *apps) AppByKey(_ context.Context, key string) (*service.App, error) {
 	if app, ok := a.byKey[key]; ok {
 		return app, nil
@@ -176,7 +193,7 @@ func newWorld(t *testing.T) *world {
 	d := service.Deps{
 		Apps: w.apps, Runs: w.runs, Chats: chat.NewService(w.chats, w.clock.Now), History: history.NewService(w.logs),
 		Files:     file.NewService(file.Options{Store: w.files, Bucket: bucket, Signer: signer, Client: &http.Client{}, Clock: w.clock}),
-		Assistant: assist.New(models{w.model}), Clock: w.clock, Hold: true,
+		Assistant: assist.New(models{w.model}), Models: typed{}, Clock: w.clock, Hold: true,
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/v1/chat-messages", service.ChatMessages(d))

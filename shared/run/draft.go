@@ -169,7 +169,7 @@ func (s *Service) compileFor(def *Definition, req *StartRequest) (*compiled, err
 	if err != nil {
 		return nil, err
 	}
-	return &compiled{def: def, plan: plan}, nil
+	return &compiled{def: def, plan: plan, types: declaredTypes(def, g)}, nil
 }
 
 // keep brings events of runs of drafts to the keeper.

@@ -24,7 +24,7 @@ func CompileAlone(g *workflow.Graph, types Types, nodeID string) (*Plan, error) 
 		return nil, err
 	}
 	return &Plan{
-		nodes: []planNode{n}, byID: map[string]int{nodeID: 0}, shown: map[key]bool{}, reasoning: map[string][]int{},
+		nodes: []planNode{n}, byID: map[string]int{nodeID: 0}, shown: map[key]bool{}, reasoning: map[string][]int{}, allowed: newAllowed(),
 	}, nil
 }
 

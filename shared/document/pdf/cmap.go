@@ -11,9 +11,6 @@ import (
 	"golang.org/x/text/encoding/traditionalchinese"
 )
 
-// maxMappings bounds a character map.
-const maxMappings = 1 << 20
-
 // cmap tells how codes are cut out of a text and what they mean.
 type cmap struct {
 	spaces  []codespace
@@ -47,8 +44,8 @@ func utf16Text(s text) string {
 	return string(utf16.Decode(units))
 }
 
-// parseCMap reads an embedded character map.
-func parseCMap(data []byte) *cmap {
+// parseCMap reads an embedded character map. What is too much work is left out.
+func (f *file) parseCMap(data []byte) *cmap {
 	m := &cmap{unicode: map[uint32]string{}, cids: map[uint32]uint32{}}
 	l := &lexer{data: data}
 	for {
@@ -72,7 +69,7 @@ func parseCMap(data []byte) *cmap {
 				}
 			})
 		case keyword("beginbfrange"):
-			m.entries(l, 3, m.bfrange)
+			m.entries(l, 3, func(v []any) { m.bfrange(f, v) })
 		case keyword("begincidchar"):
 			m.entries(l, 2, func(v []any) {
 				code, ok1 := v[0].(text)
@@ -82,7 +79,7 @@ func parseCMap(data []byte) *cmap {
 				}
 			})
 		case keyword("begincidrange"):
-			m.entries(l, 3, m.cidrange)
+			m.entries(l, 3, func(v []any) { m.cidrange(f, v) })
 		}
 	}
 }
@@ -102,7 +99,7 @@ func (m *cmap) entries(l *lexer, size int, fn func([]any)) {
 	}
 }
 
-func (m *cmap) bfrange(v []any) {
+func (m *cmap) bfrange(f *file, v []any) {
 	low, ok1 := v[0].(text)
 	high, ok2 := v[1].(text)
 	if !ok1 || !ok2 {
@@ -118,7 +115,7 @@ func (m *cmap) bfrange(v []any) {
 		}
 	case text:
 		first := []rune(utf16Text(dst))
-		for code := from; code <= to && len(first) > 0 && len(m.unicode) < maxMappings; code++ {
+		for code := from; code <= to && len(first) > 0 && f.spend(1); code++ {
 			m.unicode[code] = string(first)
 			if code == to {
 				return
@@ -128,14 +125,14 @@ func (m *cmap) bfrange(v []any) {
 	}
 }
 
-func (m *cmap) cidrange(v []any) {
+func (m *cmap) cidrange(f *file, v []any) {
 	low, ok1 := v[0].(text)
 	high, ok2 := v[1].(text)
 	cid, ok3 := v[2].(int64)
 	if !ok1 || !ok2 || !ok3 || cid < 0 {
 		return
 	}
-	for from, to := bigEndian(low), bigEndian(high); from <= to && len(m.cids) < maxMappings; from++ {
+	for from, to := bigEndian(low), bigEndian(high); from <= to && f.spend(1); from++ {
 		m.cids[from] = uint32(cid) //nolint:gosec // cut to what is looked up
 		if cid++; from == to {
 			return

@@ -38,7 +38,8 @@ const maxDrawn = 20_000
 var errTooComplex = errors.New("a page is too complex")
 
 func (it *interpreter) run(content []byte, resources dict) error {
-	l := &lexer{data: content}
+	left := maxElements
+	l := &lexer{data: content, left: &left}
 	var args []any
 	for {
 		v := l.object(0)
@@ -62,7 +63,7 @@ func (it *interpreter) run(content []byte, resources dict) error {
 		} else if err := it.operator(op, args, resources); err != nil {
 			return err
 		}
-		args = args[:0]
+		args, left = args[:0], maxElements
 	}
 }
 

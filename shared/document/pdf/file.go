@@ -27,7 +27,25 @@ type file struct {
 	loading map[int]bool
 	packed  map[int]map[int]any // contents of object streams, by number
 	fonts   map[int]*font
+	glyphs  *glyphs
 	rebuilt bool
+	// elements and work are what may still be kept of objects and done for
+	// fonts; small files can ask for a lot of both.
+	elements, work int
+	// ends remembers the last search for the end of a stream: where it began
+	// and where it ended.
+	ends struct{ from, at int }
+}
+
+const (
+	maxFileElements = 4 << 20
+	maxWork         = 1 << 20
+)
+
+// spend counts work; false means that there was too much of it.
+func (f *file) spend(n int) bool {
+	f.work -= n
+	return f.work >= 0
 }
 
 func open(ctx context.Context, data []byte, most int64) (*file, error) {
@@ -35,7 +53,8 @@ func open(ctx context.Context, data []byte, most int64) (*file, error) {
 	if head < 0 {
 		return nil, errors.New("the file is no PDF")
 	}
-	f := &file{ctx: ctx, data: data[head:], left: most}
+	f := &file{ctx: ctx, data: data[head:], left: most, glyphs: newGlyphs(), elements: maxFileElements, work: maxWork}
+	f.ends.from = -1
 	f.reset()
 	if !f.readXref() || !f.hasPages() {
 		if err := f.rebuild(); err != nil {
@@ -93,7 +112,7 @@ func (f *file) readXref() bool {
 	if at < 0 {
 		return false
 	}
-	l := lexer{data: f.data, pos: at + len("startxref")}
+	l := lexer{data: f.data, pos: at + len("startxref"), left: &f.elements}
 	next, ok := l.token().(int64)
 	seen := map[int64]bool{}
 	for ok {
@@ -102,7 +121,7 @@ func (f *file) readXref() bool {
 		}
 		seen[next] = true
 		var trailer dict
-		l := &lexer{data: f.data, pos: int(next)}
+		l := &lexer{data: f.data, pos: int(next), left: &f.elements}
 		if l.token() == keyword("xref") {
 			trailer = f.readTable(l)
 		} else {
@@ -259,7 +278,10 @@ func (f *file) rebuild() error {
 			break
 		}
 		pos += at + len("trailer")
-		l := lexer{data: f.data, pos: pos}
+		if f.ctx.Err() != nil {
+			return f.ctx.Err()
+		}
+		l := lexer{data: f.data, pos: pos, left: &f.elements}
 		if d, ok := l.object(0).(dict); ok {
 			f.mergeTrailer(d)
 		}
@@ -360,7 +382,7 @@ func (f *file) get(num int) any {
 		return v
 	}
 	e, ok := f.entries[num]
-	if !ok || f.loading[num] {
+	if !ok || f.loading[num] || f.ctx.Err() != nil {
 		return nil
 	}
 	f.loading[num] = true
@@ -378,7 +400,7 @@ func (f *file) get(num int) any {
 // objectAt reads the object at an offset, whose number must be num unless that
 // is negative.
 func (f *file) objectAt(offset, num int) any {
-	l := &lexer{data: f.data, pos: offset}
+	l := &lexer{data: f.data, pos: offset, left: &f.elements}
 	n, ok1 := l.token().(int64)
 	gen, ok2 := l.token().(int64)
 	if !ok1 || !ok2 || l.token() != keyword("obj") || num >= 0 && n != int64(num) {
@@ -409,16 +431,19 @@ func (f *file) objectAt(offset, num int) any {
 func (f *file) streamData(d dict, start int) []byte {
 	if size, ok := f.resolve(d["Length"]).(int64); ok && size >= 0 && int64(start)+size <= int64(len(f.data)) {
 		end := start + int(size)
-		l := lexer{data: f.data[:min(len(f.data), end+32)], pos: end}
+		l := lexer{data: f.data[:min(len(f.data), end+32)], pos: end, left: &f.elements}
 		if l.token() == keyword("endstream") {
 			return f.data[start:end]
 		}
 	}
-	rest := f.data[min(start, len(f.data)):]
-	if end := bytes.Index(rest, []byte("endstream")); end >= 0 {
-		return rest[:end]
+	start = min(start, len(f.data))
+	if f.ends.from < 0 || start < f.ends.from || start > f.ends.at {
+		f.ends.from, f.ends.at = start, len(f.data)
+		if at := bytes.Index(f.data[start:], []byte("endstream")); at >= 0 {
+			f.ends.at = start + at
+		}
 	}
-	return rest
+	return f.data[start:f.ends.at]
 }
 
 // decrypted decrypts the texts inside an object, in place where it can.
@@ -461,14 +486,14 @@ func (f *file) unpack(num int) map[int]any {
 	if err != nil || !ok1 || !ok2 || first < 0 || first > int64(len(data)) {
 		return out
 	}
-	head := &lexer{data: data[:first]}
+	head := &lexer{data: data[:first], left: &f.elements}
 	for range min(count, maxObjects) {
 		n, ok1 := head.token().(int64)
 		offset, ok2 := head.token().(int64)
 		if !ok1 || !ok2 || offset < 0 || offset >= int64(len(data))-first {
 			break
 		}
-		l := &lexer{data: data, pos: int(first + offset)}
+		l := &lexer{data: data, pos: int(first + offset), left: &f.elements}
 		v := l.object(0)
 		if _, wrong := v.(keyword); !wrong {
 			out[int(n)] = v

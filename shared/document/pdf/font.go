@@ -42,6 +42,9 @@ func (f *file) font(v any) *font {
 }
 
 func (f *file) newFont(d dict) *font {
+	if !f.spend(100) {
+		return &font{}
+	}
 	fo := &font{widths: map[uint32]float64{}, scale: 0.001, width: 1000}
 	if m := f.embeddedMap(d["ToUnicode"]); m != nil {
 		fo.unicode = m.unicode
@@ -68,7 +71,7 @@ func (f *file) embeddedMap(v any) *cmap {
 	if err != nil {
 		return nil
 	}
-	return parseCMap(data)
+	return f.parseCMap(data)
 }
 
 func (f *file) composite(fo *font, d dict) {
@@ -127,7 +130,7 @@ func (f *file) composite(fo *font, d dict) {
 		if !ok1 || !ok2 || to-from > 0xffff {
 			return
 		}
-		for c := from; c <= to; c++ {
+		for c := from; c <= to && f.spend(1); c++ {
 			fo.widths[uint32(c)] = w
 		}
 		i += 3
@@ -163,7 +166,7 @@ func (f *file) plain(fo *font, d dict) {
 		differences, _ = f.resolve(enc["Differences"]).(array)
 	}
 	fo.simple = baseEncoding(base)
-	g := newGlyphs()
+	g := f.glyphs
 	if s, ok := f.resolve(descriptor["FontFile"]).(*stream); ok && d["Encoding"] == nil {
 		if data, err := f.decode(s); err == nil {
 			builtIn(data, g, &fo.simple)

@@ -30,6 +30,26 @@ const endOfData keyword = "\x00"
 type lexer struct {
 	data []byte
 	pos  int
+	// left is how many more elements arrays and dictionaries may have: in
+	// memory they are many times as large as in the file. nil means maxElements.
+	left *int
+}
+
+// maxElements bounds the elements of what one lexer reads.
+const maxElements = 1 << 20
+
+// spend counts an element; false means that there may be no more, after which
+// the lexer is at the end.
+func (l *lexer) spend() bool {
+	if l.left == nil {
+		n := maxElements
+		l.left = &n
+	}
+	if *l.left--; *l.left < 0 {
+		l.pos = len(l.data)
+		return false
+	}
+	return true
 }
 
 func isSpace(c byte) bool {
@@ -263,7 +283,7 @@ func (l *lexer) object(depth int) any {
 
 func (l *lexer) array(depth int) any {
 	out := array{}
-	for depth < maxNesting {
+	for depth < maxNesting && l.spend() {
 		v := l.object(depth + 1)
 		if k, ok := v.(keyword); ok {
 			if k == "]" || k == endOfData {
@@ -279,7 +299,7 @@ func (l *lexer) array(depth int) any {
 
 func (l *lexer) dict(depth int) any {
 	out := dict{}
-	for depth < maxNesting {
+	for depth < maxNesting && l.spend() {
 		switch key := l.token().(type) {
 		case keyword:
 			if key == ">>" || key == endOfData {

@@ -52,6 +52,9 @@ func Pages(ctx context.Context, data []byte, most int64) (pages []string, err er
 	}
 	total := int64(0)
 	for _, p := range list {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		text, err := f.pageText(p)
 		if err != nil {
 			return nil, err

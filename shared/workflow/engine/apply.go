@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/shared/errs"
+	"github.com/millrace/millrace/shared/redact"
 	"github.com/millrace/millrace/shared/workflow"
 	"github.com/millrace/millrace/shared/workflow/value"
 )
@@ -83,6 +84,8 @@ func (r *Run) complete(at ref, res *workflow.Result, err error) {
 func (r *Run) failed(at ref, e *workflow.NodeEvent, err error) {
 	cfg := at.plan().cfg
 	f := failureOf(err)
+	// Messages quote what nodes worked on; a copy keeps the node's own as it is.
+	f = &workflow.Failure{Type: f.Type, Message: redact.Text(f.Message, at.f.pool.Secrets()), Cause: f.Cause}
 	e.Error, e.ErrorType = f.Message, f.Type
 	if retry := at.plan().retry; at.node().attempt < retry.MaxRetries {
 		r.settleStreams(at)

@@ -2,12 +2,9 @@ package httprequest
 
 import (
 	"fmt"
-	"net/url"
-	"sort"
 	"strings"
 
-	"github.com/millrace/millrace/shared/secretbox"
-	"github.com/millrace/millrace/shared/workflow/value"
+	"github.com/millrace/millrace/shared/redact"
 )
 
 // maxLogged bounds the logged body in bytes.
@@ -51,21 +48,5 @@ func (r *request) log(secrets []string) string {
 		shown = strings.ToValidUTF8(shown[:maxLogged], "") + "..."
 	}
 	b.WriteString(shown)
-	return mask(b.String(), secrets)
-}
-
-// mask hides secrets in every form that a request writes them in, the longest
-// first: one may be part of another.
-func mask(text string, secrets []string) string {
-	sort.Slice(secrets, func(i, j int) bool { return len(secrets[i]) > len(secrets[j]) })
-	for _, s := range secrets {
-		masked := secretbox.Mask(s)
-		quoted := value.JSON(s)
-		for _, form := range []string{
-			s, url.QueryEscape(s), url.PathEscape(s), (&url.URL{Path: "/" + s}).EscapedPath()[1:], quoted[1 : len(quoted)-1],
-		} {
-			text = strings.ReplaceAll(text, form, masked)
-		}
-	}
-	return text
+	return redact.Text(b.String(), secrets)
 }

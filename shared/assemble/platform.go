@@ -63,7 +63,7 @@ func Open(ctx context.Context, cfg config.Config, service string, opts ...Option
 // from there.
 func New(ctx context.Context, proc *process.Process, opts ...Option) (*Platform, error) {
 	c := &proc.Config
-	for _, setting := range []*string{&c.Data.DatabaseURL, &c.Data.RedisURL, &c.Security.SecretKey} {
+	for _, setting := range []*string{&c.Data.DatabaseURL, &c.Data.RedisURL, &c.Security.SecretKey, &c.Mail.SMTPPassword} {
 		v, err := secretValue(ctx, *setting)
 		if err != nil {
 			return nil, err

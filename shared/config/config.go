@@ -28,6 +28,7 @@ type Config struct {
 	Run      Run
 	Code     Code
 	Files    Files
+	Mail     Mail
 	Egress   Egress
 	Server   Server
 	Observe  Observe
@@ -75,6 +76,10 @@ type Security struct {
 	WebAPICORSOrigins     string        `env:"WEB_API_CORS_ALLOW_ORIGINS" envDefault:"*"`
 	EncryptDatasetIDs     bool          `env:"DSL_EXPORT_ENCRYPT_DATASET_ID" envDefault:"true"`
 	DeploymentEditionName string        `env:"EDITION" envDefault:"SELF_HOSTED"`
+	// FormAttempts is how often one address may open, submit or attach files to
+	// forms without login, each within FormWindowSeconds.
+	FormAttempts      int64 `env:"WEB_FORM_SUBMIT_RATE_LIMIT_MAX_ATTEMPTS" envDefault:"30"`
+	FormWindowSeconds int   `env:"WEB_FORM_SUBMIT_RATE_LIMIT_WINDOW_SECONDS" envDefault:"60"`
 }
 
 // URLs are the public addresses that answers contain.
@@ -103,6 +108,8 @@ type Run struct {
 	FanOutSize         int `env:"MILLRACE_FANOUT_SIZE" envDefault:"50"`
 	FanOutPerRun       int `env:"MILLRACE_FANOUT_PER_RUN" envDefault:"4"`
 	FanOutPerWorkspace int `env:"MILLRACE_FANOUT_PER_WORKSPACE" envDefault:"16"`
+	// FormTimeoutSeconds is the longest that a run waits for a person.
+	FormTimeoutSeconds int `env:"HUMAN_INPUT_GLOBAL_TIMEOUT_SECONDS" envDefault:"604800"`
 	// Owner names this process in leases; empty means a new random name.
 	Owner string `env:"MILLRACE_OWNER"`
 }
@@ -135,6 +142,22 @@ type Files struct {
 	WorkflowFileLimit  int    `env:"WORKFLOW_FILE_UPLOAD_LIMIT" envDefault:"10"`
 	ExtensionBlacklist string `env:"UPLOAD_FILE_EXTENSION_BLACKLIST"`
 	AccessSeconds      int    `env:"FILES_ACCESS_TIMEOUT" envDefault:"300"`
+}
+
+// Mail says how e-mails to people are sent.
+type Mail struct {
+	// Type is smtp, log (mails are written to the log instead of sent) or empty: no
+	// mails.
+	Type string `env:"MAIL_TYPE"`
+	From string `env:"MAIL_DEFAULT_SEND_FROM"`
+	// SMTPServer and what follows is the server for smtp.
+	SMTPServer        string `env:"SMTP_SERVER"`
+	SMTPPort          int    `env:"SMTP_PORT" envDefault:"465"`
+	SMTPUsername      string `env:"SMTP_USERNAME"`
+	SMTPPassword      string `env:"SMTP_PASSWORD"`
+	SMTPUseTLS        bool   `env:"SMTP_USE_TLS"`
+	SMTPOpportunistic bool   `env:"SMTP_OPPORTUNISTIC_TLS"`
+	SMTPLocalHostname string `env:"SMTP_LOCAL_HOSTNAME"`
 }
 
 // Egress bounds requests made for users.

@@ -12,7 +12,7 @@ func Markdown() string {
 	var b strings.Builder
 	b.WriteString("# Settings\n\nDerived from `shared/config/config.go`, where each setting is explained; `go test ./shared/config -update` writes it.\n" +
 		"A function needs `DATABASE_URL` (or `DB_HOST` and its relatives), `BLOB_URL` and `SECRET_KEY`; the local command brings its own. " +
-		"`DATABASE_URL`, `REDIS_URL` and `SECRET_KEY` may be URLs of a secret store, for example `awssecretsmanager://name?region=…&decoder=string`.\n")
+		"`DATABASE_URL`, `REDIS_URL`, `SECRET_KEY` and `SMTP_PASSWORD` may be URLs of a secret store, for example `awssecretsmanager://name?region=…&decoder=string`.\n")
 	t := reflect.TypeFor[Config]()
 	for i := range t.NumField() {
 		group := t.Field(i)

@@ -295,6 +295,9 @@ func (s *Service) OfMessages(ctx context.Context, tenantID, appID string, messag
 // PageURL is where a recipient answers.
 func (s *Service) PageURL(token string) string { return s.opts.WebURL + "/form/" + token }
 
+// SendsMail reports whether forms reach people by e-mail.
+func (s *Service) SendsMail() bool { return s.opts.Mailer != nil }
+
 func (s *Service) now() time.Time { return s.opts.Clock.Now().UTC().Truncate(time.Microsecond) }
 
 // IssueUploadToken lets the holder of a form attach files to it for a while.

@@ -312,5 +312,5 @@ func endUser(p history.Person) any {
 	if p.EndUser == nil {
 		return nil
 	}
-	return value.Obj("id", p.EndUser.ID, "type", p.EndUser.Type, "is_anonymous", p.EndUser.IsAnonymous, "session_id", p.EndUser.SessionID)
+	return value.Obj("id", p.EndUser.ID, "type", p.EndUser.Type, "is_anonymous", false, "session_id", p.EndUser.SessionID)
 }

@@ -2,9 +2,7 @@ package identity
 
 import (
 	"encoding/base64"
-	"net"
 	"net/http"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/millrace/millrace/shared/api/edge"

@@ -3,6 +3,7 @@ package assemble
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -33,6 +34,7 @@ import (
 	"github.com/millrace/millrace/shared/workflow/node/documentextractor"
 	"github.com/millrace/millrace/shared/workflow/node/end"
 	"github.com/millrace/millrace/shared/workflow/node/httprequest"
+	"github.com/millrace/millrace/shared/workflow/node/humaninput"
 	"github.com/millrace/millrace/shared/workflow/node/ifelse"
 	"github.com/millrace/millrace/shared/workflow/node/iteration"
 	"github.com/millrace/millrace/shared/workflow/node/listoperator"
@@ -144,6 +146,10 @@ func nodeTypes(p *Platform) (*node.Registry, error) {
 	if err != nil {
 		return nil, err
 	}
+	forms, err := formSender(p)
+	if err != nil {
+		return nil, err
+	}
 	e, limits := p.Config.Egress, p.Config.Code
 	insecure := p.newEgress(e.MaxBinarySize+1, true)
 	prompts := modelcall.Options{
@@ -162,6 +168,7 @@ func nodeTypes(p *Platform) (*node.Registry, error) {
 		loop.New(),
 		loopend.New(),
 		assigner.New(),
+		humaninput.New(forms, stopRun(p)),
 		documentextractor.New(fileService, nil),
 		httprequest.New(httprequest.Options{
 			Client: p.newEgress(e.MaxBinarySize+1, false), Insecure: insecure, Files: fileService, MaxText: e.MaxTextSize,
@@ -318,8 +325,14 @@ func Tick(_ context.Context, p *Platform) (cloudruntime.Handlers, error) {
 	if err != nil {
 		return cloudruntime.Handlers{}, err
 	}
+	forms, err := formSender(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
 	return cloudruntime.Handlers{Task: func(ctx context.Context, _ cloudruntime.Task) ([]byte, error) {
+		owed := forms.Sweep(ctx) // what it signals is due now
 		sent, err := s.Tick(ctx)
+		err = errors.Join(owed, err)
 		return []byte(fmt.Sprintf(`{"sent":%d}`, sent)), err
 	}}, nil
 }

@@ -108,7 +108,11 @@ func ConsoleWorkflows(_ context.Context, p *Platform) (cloudruntime.Handlers, er
 	if err != nil {
 		return cloudruntime.Handlers{}, err
 	}
-	return router(p, workflows.Routes(&workflows.Deps{Apps: appSvc, Auth: auth})), nil
+	asked, err := consoleForms(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
+	return router(p, append(workflows.Routes(&workflows.Deps{Apps: appSvc, Auth: auth}), asked...)), nil
 }
 
 // Files builds files.

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/millrace/millrace/shared/errs"
+	"github.com/millrace/millrace/shared/workflow/value"
 )
 
 // JSON answers with v in the contract's text form: see PythonJSON.
@@ -65,6 +66,11 @@ func NotFoundPage(w http.ResponseWriter) {
 // PythonJSON encodes v the way the contract's server writes JSON: a space after
 // commas and colons, everything outside ASCII escaped.
 func PythonJSON(v any) ([]byte, error) {
+	if o, ok := v.(*value.Object); ok && o != nil {
+		if text := value.JSONASCII(o); text != "" { // it has that form at once
+			return []byte(text), nil
+		}
+	}
 	var compact bytes.Buffer
 	enc := json.NewEncoder(&compact)
 	enc.SetEscapeHTML(false)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"math/big"
 	"sort"
@@ -20,59 +19,120 @@ const maxDepth = 512
 // Decode reads one JSON document into a value. Integers become int64 (or
 // *big.Int when they do not fit), all other numbers float64.
 func Decode(data []byte) (any, error) {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	v, err := decodeNext(dec, 0)
-	if err != nil {
-		return nil, err
+	if !json.Valid(data) {
+		var v any
+		if err := json.Unmarshal(data, &v); err != nil {
+			return nil, err // which says what is wrong
+		}
+		return nil, errors.New("the text is not JSON")
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("text after the JSON document")
-	}
-	return v, nil
+	r := reader{data: data}
+	return r.value(0)
 }
 
-func decodeNext(dec *json.Decoder, depth int) (any, error) {
+// reader reads a document that is known to be valid.
+type reader struct {
+	data []byte
+	at   int
+}
+
+// next skips white space and returns the byte behind it, which it leaves.
+func (r *reader) next() byte {
+	for {
+		switch c := r.data[r.at]; c {
+		case ' ', '\t', '\n', '\r':
+			r.at++
+		default:
+			return c
+		}
+	}
+}
+
+func (r *reader) value(depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("JSON is nested deeper than %d levels", maxDepth)
 	}
-	tok, err := dec.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch t := tok.(type) {
-	case json.Delim:
-		if t == '[' {
-			list := []any{}
-			for dec.More() {
-				v, err := decodeNext(dec, depth+1)
-				if err != nil {
-					return nil, err
-				}
-				list = append(list, v)
-			}
-			_, err := dec.Token()
-			return list, err
-		}
-		o := NewObject(4)
-		for dec.More() {
-			key, err := dec.Token()
-			if err != nil {
-				return nil, err
-			}
-			v, err := decodeNext(dec, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			o.Set(key.(string), v)
-		}
-		_, err := dec.Token()
-		return o, err
-	case json.Number:
-		return Number(t.String()), nil
+	switch r.next() {
+	case '{':
+		return r.object(depth)
+	case '[':
+		return r.list(depth)
+	case '"':
+		return r.text()
+	case 't':
+		r.at += len("true")
+		return true, nil
+	case 'f':
+		r.at += len("false")
+		return false, nil
+	case 'n':
+		r.at += len("null")
+		return nil, nil
 	default:
-		return tok, nil // nil, bool, string
+		from := r.at
+		for r.at < len(r.data) && strings.IndexByte("+-.0123456789eE", r.data[r.at]) >= 0 {
+			r.at++
+		}
+		return Number(string(r.data[from:r.at])), nil
 	}
+}
+
+func (r *reader) object(depth int) (any, error) {
+	o := NewObject(4)
+	for r.at++; r.next() != '}'; {
+		if r.data[r.at] == ',' {
+			r.at++
+			r.next()
+		}
+		key, err := r.text()
+		if err != nil {
+			return nil, err
+		}
+		r.next()
+		r.at++ // the colon
+		v, err := r.value(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		o.Set(key, v)
+	}
+	r.at++
+	return o, nil
+}
+
+func (r *reader) list(depth int) (any, error) {
+	list := []any{}
+	for r.at++; r.next() != ']'; {
+		if r.data[r.at] == ',' {
+			r.at++
+		}
+		v, err := r.value(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	r.at++
+	return list, nil
+}
+
+// text reads the string that begins here.
+func (r *reader) text() (string, error) {
+	from := r.at
+	plain := true
+	for r.at++; r.data[r.at] != '"'; r.at++ {
+		if r.data[r.at] == '\\' {
+			plain = false
+			r.at++
+		}
+	}
+	r.at++
+	if inner := r.data[from+1 : r.at-1]; plain && utf8.Valid(inner) {
+		return string(inner), nil
+	}
+	var s string
+	err := json.Unmarshal(r.data[from:r.at], &s)
+	return s, err
 }
 
 // Number turns the text of a JSON number into int64, *big.Int or float64.
@@ -155,7 +215,9 @@ func Encode(v any) ([]byte, error) {
 }
 
 // WriteJSON appends what Encode returns to b.
-func WriteJSON(b *bytes.Buffer, v any) error { return writeJSON(b, v, jsonStyle{item: ",", colon: ":"}, 0) }
+func WriteJSON(b *bytes.Buffer, v any) error {
+	return writeJSON(b, v, jsonStyle{item: ",", colon: ":"}, 0)
+}
 
 // WriteText appends s as a JSON string, as Encode writes strings.
 func WriteText(b *bytes.Buffer, s string) { writeString(b, s, false) }

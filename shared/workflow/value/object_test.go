@@ -1,9 +1,11 @@
 package value_test
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,4 +55,40 @@ func TestObjectKeepsWhatIsIteratedOver(t *testing.T) {
 	}
 	require.Equal(t, []string{"a", "b", "c"}, seen)
 	require.Equal(t, []string{"later a", "later b", "later c"}, o.Keys())
+}
+
+// TestDecodeReadsWhatJSONIs compares Decode with encoding/json.
+func TestDecodeReadsWhatJSONIs(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`{}`, `[]`, ` [ ] `, `{"a":{"b":[1,2.5,-3e2,true,false,null,"x"]},"c":""}`, " {\n\t\"a\" : [ 1 , { } ] , \"b\":\r\n2 } ",
+		`"a\"b\\\u00e9\ud83d\ude00\n"`, `"\ud800"`, `"é😀"`, "\"\xff\"", `"\\"`, `{"":1}`, `{"a\"":"\\"}`, `0`, `-0`, `-0.0`, `1E5`, `[[[]]]`,
+	} {
+		var want any
+		require.NoError(t, json.Unmarshal([]byte(text), &want), text)
+		got, err := value.Decode([]byte(text))
+		require.NoError(t, err, text)
+		raw, err := value.Encode(got)
+		require.NoError(t, err)
+		var back any
+		require.NoError(t, json.Unmarshal(raw, &back), text)
+		require.Equal(t, want, back, text)
+	}
+	for _, text := range []string{``, ` `, `{`, `{"a"}`, `[1,]`, `{"a":1,}`, `tru`, `01`, `+1`, `"a`, "\"\n\"", `1 2`, `{} x`, `'a'`} {
+		_, err := value.Decode([]byte(text))
+		require.Error(t, err, text)
+	}
+	_, err := value.Decode([]byte(strings.Repeat("[", 600) + strings.Repeat("]", 600)))
+	require.ErrorContains(t, err, "nested deeper")
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"a":[1,"b\n",null,-2.5e3],"c":{}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if got, err := value.Decode(data); err == nil {
+			require.True(t, json.Valid(data))
+			_, err = value.Encode(got)
+			require.NoError(t, err)
+		}
+	})
 }

@@ -123,7 +123,7 @@ func queueBegins(batch *pgx.Batch, list []*beginning) error {
 			owner, nodes = append(owner, int32(i+1)), append(nodes, &x.nodes[k])
 		}
 	}
-	batch.Queue(sqlBegin, append(append(args, owner), nodeColumns(nodes)...)...)
+	batch.Queue(sqlBegin, append(append(args, pgtype.FlatArray[int32](owner)), nodeColumns(nodes)...)...)
 	for _, x := range list {
 		queueRows(batch, &x.lease, x.rows)
 		if err := queueWakes(batch, x.wakes); err != nil {
@@ -148,9 +148,9 @@ func nodeColumns(list []*nodeCells) []any {
 	}
 }
 
-// column is one value of each row.
-func column[R, V any](rows []R, value func(R) V) []V {
-	out := make([]V, len(rows))
+// column is one value of each row, in the form that needs no reflection.
+func column[R, V any](rows []R, value func(R) V) pgtype.FlatArray[V] {
+	out := make(pgtype.FlatArray[V], len(rows))
 	for i, r := range rows {
 		out[i] = value(r)
 	}

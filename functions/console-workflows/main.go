@@ -1,10 +1,11 @@
-// Command console-workflows serves drafts, publishing and versions. What it serves is in shared/catalogue, how it
+// Command console-workflows serves drafts, publishing, versions and forms. What it serves is in shared/catalogue, how it
 // is built in shared/assemble.
 package main
 
 import (
 	"github.com/millrace/millrace/shared/assemble"
 	_ "github.com/millrace/millrace/shared/assemble/drivers/blobs"
+	_ "github.com/millrace/millrace/shared/assemble/drivers/queues"
 	_ "github.com/millrace/millrace/shared/assemble/drivers/secrets"
 )
 

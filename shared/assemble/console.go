@@ -95,16 +95,17 @@ func ConsoleApps(_ context.Context, p *Platform) (cloudruntime.Handlers, error) 
 	routes = append(routes, logs.Routes(logs.Deps{
 		Apps: appSvc, Chats: chats, History: past, Files: stored, Signer: stored.Signer(), Auth: auth.Member,
 	})...)
-	return router(p, routes), nil
-}
-
-// ConsoleWorkflows builds console-workflows.
-func ConsoleWorkflows(_ context.Context, p *Platform) (cloudruntime.Handlers, error) {
-	appSvc, err := appService(p)
+	runs, err := watcher(p)
 	if err != nil {
 		return cloudruntime.Handlers{}, err
 	}
-	auth, err := consoleAuth(p)
+	return router(p, append(routes, workflows.StopRoute(&workflows.Deps{Apps: appSvc, Auth: auth, Runs: runs}))), nil
+}
+
+// ConsoleWorkflows builds console-workflows: editing and debugging drafts,
+// versions, and answers to forms.
+func ConsoleWorkflows(_ context.Context, p *Platform) (cloudruntime.Handlers, error) {
+	drafts, err := draftRoutes(p)
 	if err != nil {
 		return cloudruntime.Handlers{}, err
 	}
@@ -112,7 +113,7 @@ func ConsoleWorkflows(_ context.Context, p *Platform) (cloudruntime.Handlers, er
 	if err != nil {
 		return cloudruntime.Handlers{}, err
 	}
-	return router(p, append(workflows.Routes(&workflows.Deps{Apps: appSvc, Auth: auth}), asked...)), nil
+	return router(p, append(drafts, asked...)), nil
 }
 
 // Files builds files.

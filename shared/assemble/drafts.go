@@ -6,26 +6,14 @@ import (
 
 	"github.com/millrace/millrace/shared/api/console/workflows"
 	"github.com/millrace/millrace/shared/api/edge"
-	"github.com/millrace/millrace/shared/cloudruntime"
 	"github.com/millrace/millrace/shared/debug"
 	"github.com/millrace/millrace/shared/file"
 	"github.com/millrace/millrace/shared/postgres/drafts"
-	"github.com/millrace/millrace/shared/run"
 	"github.com/millrace/millrace/shared/workflow/value"
 )
 
-// ConsoleDebug builds console-debug.
-func ConsoleDebug(_ context.Context, p *Platform) (cloudruntime.Handlers, error) {
-	routes, err := draftRoutes(p, runner, draftRunner)
-	if err != nil {
-		return cloudruntime.Handlers{}, err
-	}
-	return router(p, routes), nil
-}
-
-// draftRoutes builds the routes of drafts around a run service and a service of
-// what runs of drafts leave behind.
-func draftRoutes(p *Platform, runs func(*Platform) (*run.Service, error), left func(*Platform) (*debug.Service, error)) (routes []edge.Route, err error) {
+// draftRoutes builds the routes of drafts.
+func draftRoutes(p *Platform) (routes []edge.Route, err error) {
 	d := workflows.Deps{Clock: p.Clock, Logger: p.Logger, Ping: p.Config.Run.PingInterval}
 	if d.Apps, err = appService(p); err != nil {
 		return nil, err
@@ -33,10 +21,10 @@ func draftRoutes(p *Platform, runs func(*Platform) (*run.Service, error), left f
 	if d.Auth, err = consoleAuth(p); err != nil {
 		return nil, err
 	}
-	if d.Debug, err = left(p); err != nil {
+	if d.Debug, err = draftRunner(p); err != nil {
 		return nil, err
 	}
-	if d.Runs, err = runs(p); err != nil {
+	if d.Runs, err = runner(p); err != nil {
 		return nil, err
 	}
 	if d.History, err = historyService(p); err != nil {

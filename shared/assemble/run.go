@@ -93,7 +93,12 @@ func runner(p *Platform) (*run.Service, error) {
 		if err != nil {
 			return nil, err
 		}
-		return newRunService(p, types, graphs)
+		s, err := newRunService(p, types, graphs)
+		if err != nil {
+			return nil, err
+		}
+		s.Keeper, err = storedDrafts(p)
+		return s, err
 	})
 }
 

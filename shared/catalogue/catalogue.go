@@ -160,8 +160,8 @@ func Functions() []Function {
 			Sample:  "apigateway-v1.console-apps.json",
 		},
 		{
-			Name: "console-workflows", Kind: HTTP, Timeout: 60 * time.Second, MemoryMB: 256, Uses: append([]Resource{SendRuns}, console...),
-			Summary: "Workflow drafts, publishing and versions; forms that runs ask people.",
+			Name: "console-workflows", Kind: HTTP, Streaming: true, Timeout: 15 * time.Minute, MemoryMB: 512, Uses: run,
+			Summary: "Workflow drafts, publishing and versions; runs drafts and streams their events; forms that runs ask people.",
 			Routes: []Route{
 				{"", "/console/api/apps/{app_id}/workflows/{rest...}"},
 				{"", "/console/api/apps/{app_id}/workflows"},

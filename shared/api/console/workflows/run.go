@@ -463,4 +463,3 @@ func (a *api) inMode(mode string, next handler) console.Handler {
 func scopeOf(p account.Principal, x app.App) debug.Scope {
 	return debug.Scope{TenantID: p.Tenant.ID, AppID: x.ID, AccountID: p.Account.ID}
 }
-

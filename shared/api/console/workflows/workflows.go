@@ -122,7 +122,6 @@ func Routes(d *Deps) []edge.Route {
 		editIn("POST", chatBase+"/draft/iteration/nodes/{node_id}/run", app.ModeAdvancedChat, a.runContainer("iteration")),
 		editIn("POST", base+"/draft/loop/nodes/{node_id}/run", app.ModeWorkflow, a.runContainer("loop")),
 		editIn("POST", chatBase+"/draft/loop/nodes/{node_id}/run", app.ModeAdvancedChat, a.runContainer("loop")),
-		{Method: "POST", Path: one + "/workflow-runs/tasks/{task_id}/stop", Handler: d.Auth.Session(a.withApp(a.stop), console.CanEdit)},
 		{Method: "GET", Path: "/console/api/workflow/{workflow_run_id}/events", Handler: d.Auth.Session(a.events)},
 
 		edit("GET", "/publish", a.published),
@@ -131,6 +130,16 @@ func Routes(d *Deps) []edge.Route {
 		edit("PATCH", "/{workflow_id:uuid}", a.mark),
 		edit("DELETE", "/{workflow_id:uuid}", a.remove),
 		edit("POST", "/{workflow_id:uuid}/restore", a.restore),
+	}
+}
+
+// StopRoute stops runs of an app. It lies beside the lists of runs and belongs to
+// the function console-apps; it needs Apps, Auth and Runs only.
+func StopRoute(d *Deps) edge.Route {
+	a := &api{Deps: *d}
+	return edge.Route{
+		Method: "POST", Path: "/console/api/apps/{app_id:uuid}/workflow-runs/tasks/{task_id}/stop",
+		Handler: d.Auth.Session(a.withApp(a.stop), console.CanEdit),
 	}
 }
 

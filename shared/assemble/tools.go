@@ -8,8 +8,10 @@ import (
 	"github.com/millrace/millrace/shared/errs"
 	"github.com/millrace/millrace/shared/tool"
 	"github.com/millrace/millrace/shared/tool/builtin"
+	"github.com/millrace/millrace/shared/tool/builtin/audiotool"
 	"github.com/millrace/millrace/shared/tool/builtin/codetool"
 	"github.com/millrace/millrace/shared/tool/builtin/timetool"
+	"github.com/millrace/millrace/shared/tool/builtin/webtool"
 	"github.com/millrace/millrace/shared/tool/driver"
 )
 
@@ -20,13 +22,19 @@ func toolService(p *Platform) (*tool.Service, error) {
 		if err != nil {
 			return nil, err
 		}
+		models, err := providerService(p)
+		if err != nil {
+			return nil, err
+		}
 		box, err := openSandbox(p)
 		if err != nil {
 			return nil, err
 		}
 		return tool.New(tool.Options{
 			Runtimes: map[tool.ProviderType]driver.Runtime{
-				driver.Builtin: builtin.New(codetool.New(box), timetool.New(p.Clock)),
+				driver.Builtin: builtin.New(
+					audiotool.New(models, files), codetool.New(box), timetool.New(p.Clock), webtool.New(p.Egress(), models),
+				),
 			},
 			Files: files, Fetch: fetcher(p.Egress()),
 		}), nil

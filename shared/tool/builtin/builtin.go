@@ -7,6 +7,7 @@ package builtin
 
 import (
 	"context"
+	"slices"
 
 	"github.com/millrace/millrace/shared/errs"
 	"github.com/millrace/millrace/shared/tool/driver"
@@ -19,6 +20,36 @@ type Func func(ctx context.Context, call *driver.Call, send func(driver.Message)
 type Provider struct {
 	driver.Provider
 	Funcs map[string]Func
+	// Parameters returns what a tool takes in a workspace besides its parameters,
+	// or instead of those of the same name; nil when that is the same everywhere.
+	Parameters func(ctx context.Context, tenantID, tool string) ([]driver.Parameter, error)
+}
+
+// describe returns the provider as a workspace has it.
+func (p *Provider) describe(ctx context.Context, tenantID string) (*driver.Provider, error) {
+	if p.Parameters == nil {
+		return &p.Provider, nil
+	}
+	out := p.Provider
+	out.Tools = make([]*driver.Tool, len(p.Tools))
+	for i, t := range p.Tools {
+		own := *t
+		more, err := p.Parameters(ctx, tenantID, t.Name)
+		if err != nil {
+			return nil, err
+		}
+		own.Parameters = slices.Clone(t.Parameters)
+		for _, param := range more {
+			same := func(x driver.Parameter) bool { return x.Name == param.Name }
+			if at := slices.IndexFunc(own.Parameters, same); at >= 0 {
+				own.Parameters[at] = param
+			} else {
+				own.Parameters = append(own.Parameters, param)
+			}
+		}
+		out.Tools[i] = &own
+	}
+	return &out, nil
 }
 
 // Runtime has a fixed list of providers.
@@ -29,11 +60,14 @@ var _ driver.Runtime = (*Runtime)(nil)
 // New returns a runtime of the given providers.
 func New(providers ...*Provider) *Runtime { return &Runtime{providers: providers} }
 
-// Providers lists them; they are the same in every workspace.
-func (r *Runtime) Providers(context.Context, string) ([]*driver.Provider, error) {
+// Providers lists them; every workspace has the same ones.
+func (r *Runtime) Providers(ctx context.Context, tenantID string) ([]*driver.Provider, error) {
 	out := make([]*driver.Provider, len(r.providers))
 	for i, p := range r.providers {
-		out[i] = &p.Provider
+		var err error
+		if out[i], err = p.describe(ctx, tenantID); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
@@ -48,12 +82,12 @@ func (r *Runtime) find(id string) (*Provider, error) {
 }
 
 // Provider finds one of them.
-func (r *Runtime) Provider(_ context.Context, _, id string) (*driver.Provider, error) {
+func (r *Runtime) Provider(ctx context.Context, tenantID, id string) (*driver.Provider, error) {
 	p, err := r.find(id)
 	if err != nil {
 		return nil, err
 	}
-	return &p.Provider, nil
+	return p.describe(ctx, tenantID)
 }
 
 // Invoke calls a tool.

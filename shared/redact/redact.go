@@ -2,11 +2,12 @@
 // logged requests and the messages of errors.
 //
 // It knows texts, not where secrets come from: a workflow.Pool lists those of a
-// run. START HERE: Text.
+// run, and a context carries them to where calls are described. START HERE: Text.
 package redact
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"net/url"
 	"slices"
@@ -58,3 +59,20 @@ func forms(s string) []string {
 
 // inner takes the quotes off.
 func inner(quoted string) string { return quoted[1 : len(quoted)-1] }
+
+type secretsKey struct{}
+
+// WithSecrets tells whoever describes what happens under ctx, a tracer for
+// example, which texts not to show.
+func WithSecrets(ctx context.Context, secrets []string) context.Context {
+	if len(secrets) == 0 {
+		return ctx
+	}
+	return context.WithValue(ctx, secretsKey{}, secrets)
+}
+
+// For masks the secrets of ctx in a text.
+func For(ctx context.Context, text string) string {
+	secrets, _ := ctx.Value(secretsKey{}).([]string)
+	return Text(text, secrets)
+}

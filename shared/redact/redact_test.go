@@ -41,3 +41,11 @@ func TestSecretsInSecrets(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "abcdef************op and ********************", redact.Text("abcdefghijklmnop and ghij", []string{"ghij", "abcdefghijklmnop"}))
 }
+
+func TestSecretsOfAContext(t *testing.T) {
+	t.Parallel()
+	ctx := redact.WithSecrets(t.Context(), []string{"123456789"})
+	require.Equal(t, "/a/123456************89", redact.For(ctx, "/a/123456789"))
+	require.Equal(t, "/a/123456789", redact.For(t.Context(), "/a/123456789"))
+	require.Equal(t, t.Context(), redact.WithSecrets(t.Context(), nil))
+}

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/millrace/millrace/shared/clock"
+	"github.com/millrace/millrace/shared/redact"
 	"github.com/millrace/millrace/shared/workflow"
 )
 
@@ -43,6 +44,7 @@ func (s *Service) observe(ctx context.Context, x *workflow.Execution) (context.C
 			attribute.Int("millrace.attempt", x.Attempt), attribute.Bool("millrace.recovered", x.Recovered),
 		)
 	}
+	ctx = redact.WithSecrets(ctx, x.Pool.Secrets())
 	started := s.Clock.Now()
 	return ctx, func(err error) {
 		status := workflow.StatusSucceeded

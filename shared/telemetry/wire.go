@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
 	"github.com/millrace/millrace/shared/clock"
+	"github.com/millrace/millrace/shared/redact"
 )
 
 // HTTPHandler makes a server span per request, named by method and route, and
@@ -51,15 +52,20 @@ func (t *Telemetry) HTTPTransport(base http.RoundTripper) http.RoundTripper {
 
 type urlKey struct{}
 
-// hideQuery shows the instrumentation a request without its query.
+// hideQuery shows the instrumentation a request without its query, and without
+// the secrets in its path that the context knows.
 type hideQuery struct{ next http.RoundTripper }
 
 func (h hideQuery) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.RawQuery == "" && r.URL.User == nil {
+	path := redact.For(r.Context(), r.URL.Path)
+	if r.URL.RawQuery == "" && r.URL.User == nil && path == r.URL.Path {
 		return h.next.RoundTrip(r)
 	}
 	shown := *r.URL
 	shown.RawQuery, shown.User = "", nil
+	if path != r.URL.Path {
+		shown.Path, shown.RawPath = path, ""
+	}
 	c := r.Clone(context.WithValue(r.Context(), urlKey{}, r.URL))
 	c.URL = &shown
 	resp, err := h.next.RoundTrip(c)

@@ -169,3 +169,27 @@ func TestRuns(t *testing.T) {
 		require.Equal(t, want, status, "%s %v", path, o)
 	}
 }
+
+func TestConversationVariables(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	at := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+	c, id := ids.New(), ids.New()
+	w.chats.AddConversation(tenant, chat.Conversation{ID: c, AppID: talk, Name: "n", Status: "normal", FromSource: "api", CreatedAt: at, UpdatedAt: at})
+	w.chats.AddVariable(chat.Variable{ID: id, ConversationID: c, Name: "ls", Type: "array[string]", Value: []any{"a"}, CreatedAt: at, UpdatedAt: at})
+	one := map[string]any{
+		"id": id, "name": "ls", "value_type": "array[string]", "value": "['a']", "description": "", "created_at": float64(at.Unix()), "updated_at": float64(at.Unix()),
+	}
+	page := func(list ...any) map[string]any {
+		return map[string]any{"page": 1.0, "limit": 100.0, "total": float64(len(list)), "has_more": false, "data": append([]any{}, list...)}
+	}
+	require.Equal(t, page(one), w.get(talk+"/conversation-variables?conversation_id="+c))
+	require.Equal(t, page(), w.get(talk+"/conversation-variables?conversation_id="+ids.New()))
+	for path, want := range map[string]int{
+		talk + "/conversation-variables": 400, talk + "/conversation-variables?conversation_id=x": 400,
+		flow + "/conversation-variables?conversation_id=" + c: 404,
+	} {
+		status, o := w.do("GET", path, tenant, "owner")
+		require.Equal(t, want, status, "%s %v", path, o)
+	}
+}

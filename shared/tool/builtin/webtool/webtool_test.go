@@ -2,7 +2,7 @@ package webtool_test
 
 import (
 	"context"
-	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -34,16 +34,16 @@ func site(t *testing.T) *httptest.Server {
 		switch r.URL.Path {
 		case "/article":
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			fmt.Fprint(w, article)
+			_, _ = io.WriteString(w, article)
 		case "/latin":
 			w.Header().Set("Content-Type", "text/html; charset=iso-8859-1")
-			fmt.Fprint(w, "<body><article><form>search</form></article><p>caf\xe9</p></body>")
+			_, _ = io.WriteString(w, "<body><article><form>search</form></article><p>caf\xe9</p></body>")
 		case "/agent":
 			w.Header().Set("Content-Type", "text/plain")
-			fmt.Fprint(w, r.UserAgent())
+			_, _ = io.WriteString(w, r.UserAgent())
 		case "/data":
 			w.Header().Set("Content-Type", "application/x-unknown")
-			fmt.Fprint(w, "\x00\x01")
+			_, _ = io.WriteString(w, "\x00\x01")
 		default:
 			http.NotFound(w, r)
 		}

@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf16"
 
@@ -245,7 +246,7 @@ func (l legacy) decode(code text) string {
 		return utf16Text(code)
 	}
 	out, err := l.enc.NewDecoder().Bytes(l.prepare(code))
-	if err != nil || strings.ContainsRune(string(out), '\uFFFD') {
+	if err != nil || bytes.ContainsRune(out, '\uFFFD') {
 		return ""
 	}
 	return string(out)

@@ -16,10 +16,9 @@ var errTooLarge = errors.New("the document is too large")
 func (f *file) decode(s *stream) ([]byte, error) {
 	data := s.raw
 	names, parms := f.list(s.dict, "Filter", "F"), f.list(s.dict, "DecodeParms", "DP")
-	if f.crypt != nil && !(len(names) > 0 && f.resolve(names[0]) == name("Crypt")) {
-		if t, _ := f.resolve(s.dict["Type"]).(name); t != "XRef" {
-			data = f.crypt.stream(s.id, data)
-		}
+	own := len(names) > 0 && f.resolve(names[0]) == name("Crypt") || f.resolve(s.dict["Type"]) == name("XRef")
+	if f.crypt != nil && !own {
+		data = f.crypt.stream(s.id, data)
 	}
 	if len(names) > 8 {
 		return nil, errors.New("a stream has too many filters")

@@ -90,11 +90,14 @@ func (a *api) events(w http.ResponseWriter, r *http.Request, c *caller) error {
 		return err
 	}
 	v, err := a.findRun(r.Context(), c, r.PathValue("task_id"))
+	if err == nil && v.Request.User.ID != c.user.ID {
+		err = errs.New(errs.NotFound, "Workflow run not found")
+	}
+	if c.visitor && errs.Is(err, errs.NotFound) {
+		err = errs.New(errs.NotFound, "WorkflowRun not found, id="+r.PathValue("task_id"))
+	}
 	if err != nil {
 		return err
-	}
-	if v.Request.User.ID != c.user.ID {
-		return errs.New(errs.NotFound, "Workflow run not found")
 	}
 	last := r.Header.Get("Last-Event-ID")
 	if last == "" {

@@ -13,6 +13,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/millrace/millrace/shared/api/edge"
 	"github.com/millrace/millrace/shared/api/page"
@@ -85,11 +86,21 @@ func (a *api) later() []edge.Route {
 		{Method: "GET", Path: "/api/saved-messages"}, {Method: "POST", Path: "/api/saved-messages"},
 		{Method: "DELETE", Path: "/api/saved-messages/{message_id:uuid}"},
 	}
-	h := a.guard(func(http.ResponseWriter, *http.Request, *visit) error { return errs.New(errs.NotImplemented, "") })
+	h := a.guard(func(_ http.ResponseWriter, r *http.Request, v *visit) error {
+		if m := v.access.App.Mode; (m == "workflow" || m == "completion") && ofChats(r.URL.Path) {
+			return errs.New(errs.NotChatApp, "")
+		}
+		return errs.New(errs.NotImplemented, "")
+	})
 	for i := range list {
 		list[i].Handler = h
 	}
 	return list
+}
+
+// ofChats reports whether only apps that hold conversations have a route.
+func ofChats(path string) bool {
+	return strings.HasPrefix(path, "/api/conversations") || strings.HasPrefix(path, "/api/chat-messages") || path == "/api/messages"
 }
 
 // site tells the page which app it is for, and how it looks.

@@ -4,7 +4,8 @@
 // pipeline's end as one transaction, and one answer comes back. So a commit is
 // one round trip and needs no session state; it works through a transaction
 // pooler. What most commits consist of is a single call of a database function,
-// whose statements the server plans once.
+// whose statements the server plans once. First commits of concurrent runs are
+// gathered into one such batch; see gather.go.
 //
 // Time is the database's, so workers with wrong clocks cannot steal leases.
 // START HERE: Begin and Append; commit.go has the two functions' arguments,

@@ -16,17 +16,14 @@ import (
 	"github.com/millrace/millrace/shared/runstore/driver"
 	"github.com/millrace/millrace/shared/runstore/memrunstore"
 	"github.com/millrace/millrace/shared/workflow"
+	"github.com/millrace/millrace/shared/workflow/engine"
 	"github.com/millrace/millrace/shared/workflow/engine/fakenode"
 	"github.com/millrace/millrace/shared/workflow/node/assigner"
 	"github.com/millrace/millrace/shared/workflow/value"
 )
 
 // withAssigner are the fake node types and the real assigner.
-type withAssigner struct {
-	fakes interface {
-		Lookup(string) (workflow.Type, bool)
-	}
-}
+type withAssigner struct{ fakes engine.Types }
 
 func (w withAssigner) Lookup(name string) (workflow.Type, bool) {
 	if name == "assigner" {
@@ -65,9 +62,13 @@ func said(context.Context, *workflow.Execution) (*workflow.Result, error) {
 }
 
 func rememberService(store *memrunstore.Driver, flow chatflow, call fakenode.Func, opts run.Options) *run.Service {
+	return serviceOf(store, withAssigner{fakenode.Types(call)}, flow, opts)
+}
+
+func serviceOf(store *memrunstore.Driver, types engine.Types, graphs run.GraphSource, opts run.Options) *run.Service {
 	return run.New(run.Deps{
-		Store: runstore.New(store, 0), Stream: eventstream.New(memstream.New(clock.System{})), Types: withAssigner{fakenode.Types(call)},
-		Graphs: flow, Clock: clock.System{}, Sender: &sender{},
+		Store: runstore.New(store, 0), Stream: eventstream.New(memstream.New(clock.System{})), Types: types, Graphs: graphs, Clock: clock.System{},
+		Sender: &sender{},
 	}, opts)
 }
 

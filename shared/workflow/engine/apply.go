@@ -184,11 +184,7 @@ func (r *Run) applyDone(at ref, e *workflow.NodeEvent) []int {
 	f, n := at.f, at.plan()
 	f.set(at.i, phaseDone)
 	f.pool.SetAll(e.NodeID, e.Outputs)
-	for _, u := range e.Updates {
-		if node, name, ok := u.Selector.Key(); ok {
-			f.pool.Set(node, name, u.Value)
-		}
-	}
+	f.update(e.Updates)
 	if c := at.node().container; c != nil {
 		addOutputs(f.outputs, c.answers)
 		at.node().container = nil
@@ -221,6 +217,23 @@ func (r *Run) applyDone(at ref, e *workflow.NodeEvent) []int {
 		next = f.settle(f.plan.edges[edge].target, next)
 	}
 	return next
+}
+
+// update assigns variables. A pass works on a copy of the variables, but those
+// of the conversation are not its own: they outlive the run, and the graphs
+// around the pass see what becomes of them.
+func (f *frame) update(updates []workflow.Update) {
+	for _, u := range updates {
+		node, name, ok := u.Selector.Key()
+		if !ok {
+			continue
+		}
+		f.pool.Set(node, name, u.Value)
+		for around := f; node == workflow.ScopeConversation && around.owner != nil; {
+			around = around.owner.at.f
+			around.pool.Set(node, name, u.Value)
+		}
+	}
 }
 
 // settle decides what the state of a node's incoming edges makes of it and

@@ -11,9 +11,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/millrace/millrace/shared/document"
 	"github.com/millrace/millrace/shared/errs"
 	"github.com/millrace/millrace/shared/workflow"
-	"github.com/millrace/millrace/shared/document"
 	"github.com/millrace/millrace/shared/workflow/value"
 )
 

@@ -2,6 +2,7 @@ package documentextractor_test
 
 import (
 	"context"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,8 +34,8 @@ func run(t *testing.T, v any) (*workflow.Result, error) {
 	t.Helper()
 	pool := workflow.NewPool()
 	pool.Set("start", "f", v)
-	typ := documentextractor.New(contents{"tenant/a.txt": "one", "tenant/b.json": "[1]", "tenant/c.json": "[", "tenant/big.txt": "01234567890"},
-		&documentextractor.Options{MaxFile: 10})
+	typ := documentextractor.New(contents{"tenant/a.txt": "one", "tenant/b.json": "[1]", "tenant/c.json": "[", "tenant/big.txt": "01234567890",
+		"tenant/x.pdf": "%PDF-1.7", "tenant/x.doc": "no doc"}, &documentextractor.Options{MaxFile: 10})
 	return nodetest.Run(t.Context(), t, typ, `{"type":"document-extractor","variable_selector":["start","f"]}`, pool)
 }
 
@@ -64,6 +65,29 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
+// TestOfficeFiles reads files by their extension, or by their media type alone.
+func TestOfficeFiles(t *testing.T) {
+	t.Parallel()
+	all := contents{}
+	for _, name := range []string{"cjk.pdf", "sample.doc", "book.xls", "plain.msg"} {
+		data, err := os.ReadFile("../../../document/testdata/" + name)
+		require.NoError(t, err)
+		all["tenant/"+name] = string(data)
+	}
+	pool := workflow.NewPool()
+	pool.Set("start", "f", []any{
+		file("cjk.pdf", ".pdf"), &value.File{Filename: "sample.doc", MimeType: "application/msword"}, file("book.xls", ".XLS"), file("plain.msg", "msg"),
+	})
+	res, err := nodetest.Run(t.Context(), t, documentextractor.New(all, nil), `{"variable_selector":["start","f"]}`, pool)
+	require.NoError(t, err)
+	texts, ok := res.Outputs.Value("text").([]any)
+	require.True(t, ok)
+	require.Len(t, texts, 4)
+	for i, want := range []string{"工作流引擎把每一步都写入日志。ABC\r\n", "| c3 日本語 | c4 |", "| pear 梨 | 2 |", "中文 second line"} {
+		require.Contains(t, texts[i], want)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -74,6 +98,8 @@ func TestFailures(t *testing.T) {
 		"no file":   {"text", "Variable ['start', 'f'] is not an ArrayFileSegment"},
 		"not there": {file("none.txt", ".txt"), "The file none.txt could not be read"},
 		"broken":    {file("c.json", ".json"), "Failed to extract text from JSON: the file is no valid JSON"},
+		"bad pdf":   {file("x.pdf", ".pdf"), "Failed to extract text from PDF: the file is damaged: it has no pages"},
+		"bad doc":   {[]any{file("a.txt", ".txt"), file("x.doc", ".doc")}, "Failed to extract text from DOC: the file is damaged or of another type than its name says"},
 		"too large": {file("big.txt", ".txt"), "The file big.txt is larger than"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -30,10 +30,10 @@ func world(t *testing.T) *workflow.Pool {
 	p.Declare(types)
 	for name, v := range map[string]string{
 		"q": `"hi"`, "n": `7`, "l": `["y", "z"]`, "o": `{"a": 1}`, "nil": `null`, "mixed": `["x", 1]`, "empty": `[]`, "t": `true`,
-		"long": `"` + strings.Repeat("x", 204800) + `"`,
 	} {
 		p.Set("mk", name, nodetest.Value(t, v))
 	}
+	p.Set("mk", "long", strings.Repeat("x", 204800))
 	p.Set("mk", "file", &value.File{Filename: "f.txt"})
 	return p
 }

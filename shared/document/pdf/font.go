@@ -107,6 +107,9 @@ func (f *file) composite(fo *font, d dict) {
 	if w, ok := f.number(kid["DW"]); ok {
 		fo.width = w
 	}
+	if fo.unicode == nil && fo.known == nil {
+		fo.unicode = f.glyphText(kid)
+	}
 	list, _ := f.resolve(kid["W"]).(array)
 	for i := 0; i+1 < len(list); {
 		from, ok := f.number(list[i])
@@ -135,6 +138,38 @@ func (f *file) composite(fo *font, d dict) {
 		}
 		i += 3
 	}
+}
+
+// glyphText makes a table of characters for a font that came without one, from
+// the font itself.
+func (f *file) glyphText(kid dict) map[uint32]string {
+	descriptor, _ := f.resolve(kid["FontDescriptor"]).(dict)
+	s, _ := f.resolve(descriptor["FontFile2"]).(*stream)
+	if s == nil {
+		return nil
+	}
+	data, err := f.decode(s)
+	if err != nil {
+		return nil
+	}
+	runes, out := f.glyphRunes(data), map[uint32]string{}
+	m, _ := f.resolve(kid["CIDToGIDMap"]).(*stream)
+	if m == nil { // glyph numbers are the codes
+		for glyph, c := range runes {
+			out[glyph] = string(c)
+		}
+		return out
+	}
+	glyphs, err := f.decode(m)
+	if err != nil {
+		return nil
+	}
+	for cid := 0; 2*cid+1 < len(glyphs) && f.spend(1); cid++ {
+		if c, ok := runes[uint32(u16(glyphs, 2*cid))]; ok { //nolint:gosec // 16 bits
+			out[uint32(cid)] = string(c) //nolint:gosec // bounded by the file
+		}
+	}
+	return out
 }
 
 func (f *file) number(v any) (float64, bool) {

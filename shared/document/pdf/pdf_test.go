@@ -176,6 +176,37 @@ func TestFonts(t *testing.T) {
 	}
 }
 
+// sfnt makes a font that has nothing but a table of characters.
+func sfnt(platform, encoding int, table string) string {
+	cmap := fmt.Sprintf("\x00\x00\x00\x01\x00%c\x00%c\x00\x00\x00\x0c", platform, encoding) + table
+	return "\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00cmap\x00\x00\x00\x00\x00\x00\x00\x1c\x00\x00\x00" + string(rune(len(cmap))) + cmap
+}
+
+func TestFontsWithoutTables(t *testing.T) {
+	t.Parallel()
+	// Glyphs 3 and 4 are A and B, 5 is 工 through a list of glyphs.
+	segments := sfnt(3, 1, "\x00\x04\x00\x00\x00\x00\x00\x06\x00\x00\x00\x00\x00\x00"+
+		"\x00\x42\x5d\xe5\xff\xff"+"\x00\x00"+"\x00\x41\x5d\xe5\xff\xff"+"\xff\xc2\x00\x00\x00\x01"+"\x00\x00\x00\x04\x00\x00"+"\x00\x05")
+	groups := sfnt(3, 10, "\x00\x0c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01\xf6\x00\x00\x01\xf6\x01\x00\x00\x00\x03")
+	font := func(more string) string {
+		return "<< /Subtype /Type0 /Encoding /Identity-H /DescendantFonts [<< /Subtype /CIDFontType2 /FontDescriptor << /FontFile2 6 0 R >> " + more + " >>] >>"
+	}
+	for name, c := range map[string]struct{ font, codes, more, want string }{
+		"segments": {segments, "000300040005", "", "AB工"},
+		"groups":   {groups, "00030004", "/CIDToGIDMap /Identity", "😀😁"},
+		"mapped":   {segments, "00010002", "/CIDToGIDMap 7 0 R", "工A"},
+		"cut off":  {segments[:60], "0003", "", ""},
+		"no font":  {"\xff\xff\xff\xff\xff\xff", "0003", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := pages(t, onePage(stream("", "BT /F1 12 Tf <"+c.codes+"> Tj ET"), font(c.more),
+				stream("", c.font), stream("", "\x00\x00\x00\x05\x00\x03")))
+			require.Equal(t, []string{c.want}, got)
+		})
+	}
+}
+
 func TestForms(t *testing.T) {
 	t.Parallel()
 	form := stream("/Type /XObject /Subtype /Form /Matrix [1 0 0 1 0 -50] /Resources << /Font << /F2 5 0 R >> /XObject << /X 6 0 R >> >>",

@@ -103,10 +103,10 @@ func TestTimeIsOver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 0)
 	x := w.execution()
-	w.pauses(x)
+	_ = w.pauses(x)
 	x.Resumed = true
 	w.clock.Advance(2*time.Hour - time.Nanosecond)
-	w.pauses(x)
+	_ = w.pauses(x)
 	w.clock.Advance(time.Microsecond)
 	res, err := w.node.Run(t.Context(), x)
 	require.NoError(t, err)

@@ -8,6 +8,7 @@ package listoperator
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/big"
 	"sort"
 	"strconv"
@@ -125,7 +126,7 @@ func (n *node) apply(list []any, pool *workflow.Pool) ([]any, error) {
 		return out, nil
 	}
 	for _, c := range n.filter {
-		test, err := c.compile(out, pool)
+		test, err := c.compile(list, pool) // not out, in which nothing may be left
 		if err != nil {
 			return nil, err
 		}
@@ -359,6 +360,9 @@ func number(v any) (*big.Float, bool) {
 	case int64:
 		return new(big.Float).SetInt64(n), true
 	case float64:
+		if math.IsNaN(n) { // which big numbers do not have
+			return nil, false
+		}
 		return big.NewFloat(n), true
 	case *big.Int:
 		return new(big.Float).SetInt(n), true

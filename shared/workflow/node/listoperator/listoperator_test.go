@@ -3,6 +3,7 @@ package listoperator_test
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"testing"
 
 	"github.com/millrace/millrace/shared/workflow"
@@ -50,6 +51,9 @@ func TestStringsAndNumbers(t *testing.T) {
 		{filter("≥", `"3"`), nums, []any{int64(5), int64(3), 3.5, int64(10)}},
 		{`{"order_by":{"enabled":true,"key":"","value":"asc"}}`, nums, []any{int64(1), int64(3), 3.5, int64(5), int64(10)}},
 		{`{"limit":{"enabled":true,"size":0}}`, nums, []any{}},
+		{`{"filter_by":{"enabled":true,"conditions":[{"comparison_operator":"is","value":"kiwi"},{"comparison_operator":"contains","value":"a"}]}}`, words, []any{}},
+		{filter("is", `"true"`), []any{true, false, true}, []any{true, true}},
+		{filter("is not", `true`), []any{true, false}, []any{false}},
 	} {
 		res, err := run(t, c.data, c.list)
 		require.NoError(t, err, c.data)
@@ -80,7 +84,9 @@ func TestErrors(t *testing.T) {
 		_, err := run(t, data, words)
 		require.EqualError(t, err, want)
 	}
-	_, err := run(t, `{}`, nil)
+	_, err := run(t, filter("=", `"1"`), []any{1.0, math.NaN()})
+	require.EqualError(t, err, "Cannot compare nan with a number")
+	_, err = run(t, `{}`, nil)
 	require.EqualError(t, err, "Variable not found for selector: ['mk', 'l']")
 	res, err := run(t, `{"extract_by":{"enabled":true,"serial":"9"}}`, []any{})
 	require.NoError(t, err)

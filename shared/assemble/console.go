@@ -94,6 +94,7 @@ func ConsoleApps(_ context.Context, p *Platform) (cloudruntime.Handlers, error) 
 	routes := apps.Routes(&apps.Deps{Apps: appSvc, Auth: auth, ServiceURL: p.Config.URLs.ServiceAPI, WebURL: p.Config.URLs.AppWeb})
 	routes = append(routes, logs.Routes(logs.Deps{
 		Apps: appSvc, Chats: chats, History: past, Files: stored, Signer: stored.Signer(), Auth: auth.Member,
+		Clock: p.Clock,
 	})...)
 	runs, err := watcher(p)
 	if err != nil {

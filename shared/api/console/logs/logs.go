@@ -13,6 +13,8 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/millrace/millrace/shared/account"
@@ -20,6 +22,7 @@ import (
 	"github.com/millrace/millrace/shared/api/show"
 	"github.com/millrace/millrace/shared/app"
 	"github.com/millrace/millrace/shared/chat"
+	"github.com/millrace/millrace/shared/clock"
 	"github.com/millrace/millrace/shared/errs"
 	"github.com/millrace/millrace/shared/run/history"
 	"github.com/millrace/millrace/shared/workflow/value"
@@ -44,6 +47,7 @@ type Deps struct {
 	History *history.Service
 	Files   Files
 	Signer  show.Signer
+	Clock   clock.Clock
 	// Auth lets members of a workspace in and says who they are.
 	Auth func(next Handler) edge.Handler
 }
@@ -69,6 +73,8 @@ func Routes(d Deps) []edge.Route {
 		{Method: "GET", Path: one + "/workflow-app-logs", Handler: a.of([]string{app.ModeWorkflow}, a.logs)},
 		{Method: "GET", Path: one + "/workflow-runs", Handler: a.of(flows, a.runs(show.RunOfWorkflow))},
 		{Method: "GET", Path: one + "/advanced-chat/workflow-runs", Handler: a.of([]string{app.ModeAdvancedChat}, a.runs(show.Run))},
+		{Method: "GET", Path: one + "/workflow-runs/count", Handler: a.of(flows, a.countRuns)},
+		{Method: "GET", Path: one + "/advanced-chat/workflow-runs/count", Handler: a.of([]string{app.ModeAdvancedChat}, a.countRuns)},
 		{Method: "GET", Path: one + "/workflow-runs/{run_id:uuid}", Handler: a.of(flows, a.run)},
 		{Method: "GET", Path: one + "/workflow-runs/{run_id:uuid}/node-executions", Handler: a.of(flows, a.nodeExecutions)},
 	}
@@ -247,7 +253,7 @@ func (a *api) runs(render func(history.Run) *value.Object) appHandler {
 			TriggeredFrom: []string{"debugging"},
 		}
 		if query.Status != "" {
-			q.OneOf("status", query.Status, "running", "succeeded", "failed", "stopped", "partial-succeeded")
+			q.OneOf("status", query.Status, runStatuses()...)
 		}
 		if from := q.Text("triggered_from"); from != "" {
 			q.OneOf("triggered_from", from, "debugging", "app-run")
@@ -262,6 +268,62 @@ func (a *api) runs(render func(history.Run) *value.Object) appHandler {
 		}
 		return edge.OK(w, show.NewScroll(query.Limit, more, list, render))
 	}
+}
+
+// runStatuses are what runs can be filtered by.
+func runStatuses() []string {
+	return []string{"running", "succeeded", "failed", "stopped", "partial-succeeded"}
+}
+
+// countRuns counts runs of one origin by status, those of debugging when none is
+// named.
+func (a *api) countRuns(w http.ResponseWriter, r *http.Request, c *call) error {
+	q := edge.NewQuery(r)
+	query := history.CountQuery{TriggeredFrom: "debugging", Status: q.Text("status")}
+	if query.Status != "" {
+		q.OneOf("status", query.Status, runStatuses()...)
+	}
+	if from := q.Text("triggered_from"); from != "" {
+		q.OneOf("triggered_from", from, "debugging", "app-run")
+		query.TriggeredFrom = from
+	}
+	if span := q.Text("time_range"); span != "" {
+		d, ok := timeRange(span)
+		if !ok {
+			q.Add("time_range", "should be a number followed by d, h, m or s")
+		}
+		since := a.Clock.Now().UTC().Add(-d)
+		query.Since = &since
+	}
+	if err := q.Err(); err != nil {
+		return err
+	}
+	counts, err := a.History.CountRuns(r.Context(), c.Tenant.ID, c.app.ID, query)
+	if err != nil {
+		return err
+	}
+	out, total := map[string]any{}, 0
+	for _, n := range counts {
+		total += n
+	}
+	for _, s := range runStatuses() {
+		out[strings.ReplaceAll(s, "-", "_")] = counts[s]
+	}
+	out["total"] = total
+	return edge.OK(w, out)
+}
+
+// maxRange keeps spans within what a duration can hold.
+const maxRange = 36500
+
+// timeRange reads a span like 7d, 4h, 30m or 30s.
+func timeRange(s string) (time.Duration, bool) {
+	unit := map[byte]time.Duration{'d': 24 * time.Hour, 'h': time.Hour, 'm': time.Minute, 's': time.Second}[s[len(s)-1]]
+	n, err := strconv.Atoi(s[:len(s)-1])
+	if unit == 0 || err != nil || n < 0 || time.Duration(n) > maxRange*24*time.Hour/unit {
+		return 0, false
+	}
+	return time.Duration(n) * unit, true
 }
 
 func (a *api) run(w http.ResponseWriter, r *http.Request, c *call) error {

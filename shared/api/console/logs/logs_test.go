@@ -16,6 +16,7 @@ import (
 	"github.com/millrace/millrace/shared/app"
 	"github.com/millrace/millrace/shared/chat"
 	"github.com/millrace/millrace/shared/chat/memchat"
+	"github.com/millrace/millrace/shared/clock"
 	"github.com/millrace/millrace/shared/errs"
 	"github.com/millrace/millrace/shared/ids"
 	"github.com/millrace/millrace/shared/run/history"
@@ -63,6 +64,7 @@ func newWorld(t *testing.T) *world {
 	w.handler = edge.NewRouter(logs.Routes(logs.Deps{
 		Apps:  apps{flow: {ID: flow, TenantID: tenant, Mode: "workflow"}, talk: {ID: talk, TenantID: tenant, Mode: "advanced-chat"}},
 		Chats: chat.NewService(w.chats, func() time.Time { return time.Unix(1700000000, 0) }), History: history.NewService(w.runs), Files: same{}, Signer: signer{},
+		Clock: clock.NewFake(time.Date(2025, 3, 5, 0, 0, 0, 0, time.UTC)),
 		Auth: func(next logs.Handler) edge.Handler {
 			return func(rw http.ResponseWriter, r *http.Request) error {
 				p := account.Principal{Account: account.Account{ID: ids.Nil, Timezone: "Asia/Tokyo"}, Tenant: account.Tenant{ID: r.Header.Get("X-Tenant")}, Role: account.Role(r.Header.Get("X-Role"))}
@@ -190,6 +192,30 @@ func TestConversationVariables(t *testing.T) {
 		flow + "/conversation-variables?conversation_id=" + c: 404,
 	} {
 		status, o := w.do("GET", path, tenant, "owner")
+		require.Equal(t, want, status, "%s %v", path, o)
+	}
+}
+
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	at := time.Date(2025, 3, 4, 12, 0, 0, 0, time.UTC)
+	for i, status := range []string{"succeeded", "succeeded", "partial-succeeded", "failed", "paused"} {
+		w.runs.AddRun(tenant, history.Run{ID: ids.New(), AppID: flow, TriggeredFrom: "debugging", Status: status, CreatedAt: at.Add(-24 * time.Hour * time.Duration(i))}, nil)
+	}
+	w.runs.AddRun(tenant, history.Run{ID: ids.New(), AppID: flow, TriggeredFrom: "app-run", Status: "stopped", CreatedAt: at}, nil)
+	all := map[string]any{"total": 5.0, "running": 0.0, "succeeded": 2.0, "failed": 1.0, "stopped": 0.0, "partial_succeeded": 1.0}
+	require.Equal(t, all, w.get(flow+"/workflow-runs/count"))
+	require.Equal(t, 1.0, w.get(flow + "/workflow-runs/count?triggered_from=app-run")["stopped"])
+	require.Equal(t, 1.0, w.get(flow + "/workflow-runs/count?time_range=24h")["total"])
+	require.Equal(t, 2.0, w.get(flow + "/workflow-runs/count?time_range=2d&status=succeeded")["total"])
+	require.Equal(t, 0.0, w.get(talk + "/advanced-chat/workflow-runs/count")["total"])
+	for path, want := range map[string]int{
+		"/workflow-runs/count?status=paused": 400, "/workflow-runs/count?triggered_from=x": 400, "/workflow-runs/count?time_range=soon": 400,
+		"/workflow-runs/count?time_range=d": 400, "/workflow-runs/count?time_range=99999999999d": 400, "/workflow-runs/count?time_range=-1d": 400,
+		"/advanced-chat/workflow-runs/count": 404,
+	} {
+		status, o := w.do("GET", flow+path, tenant, "owner")
 		require.Equal(t, want, status, "%s %v", path, o)
 	}
 }

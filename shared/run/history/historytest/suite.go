@@ -127,9 +127,50 @@ func Run(t *testing.T, open func(t *testing.T) (history.Store, World)) {
 		require.Equal(t, c.want, got, name)
 		require.Equal(t, len(c.want), total, name)
 	}
+	counts(t, store, tenant, app, other, at)
+	r, err = store.Run(ctx, tenant, app, first)
+	require.NoError(t, err)
+	n, err := store.NodeExecution(ctx, tenant, app, nodes[1].ID)
+	require.NoError(t, err)
+	require.Equal(t, "end", n.NodeID)
+	require.Equal(t, r.WorkflowID, n.WorkflowID)
+	n, err = store.LastNodeExecution(ctx, tenant, app, r.WorkflowID, "start")
+	require.NoError(t, err)
+	require.Equal(t, nodes[0].ID, n.ID)
+	for _, where := range [][3]string{{other, app, r.WorkflowID}, {tenant, other, r.WorkflowID}, {tenant, app, other}} {
+		_, err = store.LastNodeExecution(ctx, where[0], where[1], where[2], "start")
+		require.True(t, errs.Is(err, errs.NotFound))
+		if where[2] != other {
+			_, err = store.NodeExecution(ctx, where[0], where[1], nodes[0].ID)
+			require.True(t, errs.Is(err, errs.NotFound))
+		}
+	}
 	logs, total, err := store.Logs(ctx, tenant, app, history.LogQuery{Page: 2, Limit: 1})
 	require.NoError(t, err)
 	require.Equal(t, 3, total)
 	require.Equal(t, second, logs[0].Run.ID)
 	require.Equal(t, ann, logs[0].CreatedBy)
+}
+
+func counts(t *testing.T, store history.Store, tenant, app, other string, at time.Time) {
+	t.Helper()
+	since := at.Add(2 * time.Minute)
+	for name, c := range map[string]struct {
+		q    history.CountQuery
+		want map[string]int
+	}{
+		"all":    {history.CountQuery{}, map[string]int{"succeeded": 3, "failed": 1}},
+		"origin": {history.CountQuery{TriggeredFrom: "debugging"}, map[string]int{"succeeded": 1}},
+		"status": {history.CountQuery{TriggeredFrom: "app-run", Status: "succeeded"}, map[string]int{"succeeded": 2}},
+		"since":  {history.CountQuery{TriggeredFrom: "app-run", Since: &since}, map[string]int{"succeeded": 1, "failed": 1}},
+	} {
+		got, err := store.CountRuns(t.Context(), tenant, app, c.q)
+		require.NoError(t, err, name)
+		require.Equal(t, c.want, got, name)
+	}
+	for _, where := range [][2]string{{other, app}, {tenant, other}} {
+		got, err := store.CountRuns(t.Context(), where[0], where[1], history.CountQuery{})
+		require.NoError(t, err)
+		require.Empty(t, got)
+	}
 }

@@ -2,6 +2,7 @@ package run
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"time"
 
@@ -23,6 +24,19 @@ type StoredVariable struct {
 	Type string `json:"type"`
 	// Value is JSON, so that floats stay floats.
 	Value json.RawMessage `json:"value"`
+}
+
+// StoredVariables are the variables of a conversation for its next turn.
+func StoredVariables(list []chat.Variable) ([]StoredVariable, error) {
+	out := make([]StoredVariable, 0, len(list))
+	for _, v := range list {
+		raw, err := value.Encode(v.Value)
+		if err != nil {
+			return nil, fmt.Errorf("conversation variable %s: %w", v.Name, err)
+		}
+		out = append(out, StoredVariable{ID: v.ID, Type: v.Type, Value: raw})
+	}
+	return out, nil
 }
 
 // decode returns the value when it is of the variable's type.

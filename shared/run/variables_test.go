@@ -3,6 +3,8 @@ package run_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -95,11 +97,9 @@ func turn(t *testing.T, flow chatflow, query string, stored map[string]chat.Vari
 	t.Helper()
 	store := memrunstore.New(clock.System{})
 	req := chatRequest(query)
-	for _, v := range stored {
-		raw, err := value.Encode(v.Value)
-		require.NoError(t, err)
-		req.Chat.Variables = append(req.Chat.Variables, run.StoredVariable{ID: v.ID, Type: v.Type, Value: raw})
-	}
+	var err error
+	req.Chat.Variables, err = run.StoredVariables(slices.Collect(maps.Values(stored)))
+	require.NoError(t, err)
 	req.Chat.NewConversation = stored == nil
 	res, err := rememberService(store, flow, said, run.Options{}).Start(t.Context(), req, nil)
 	require.NoError(t, err)

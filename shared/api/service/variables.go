@@ -9,7 +9,6 @@ import (
 	"github.com/millrace/millrace/shared/api/show"
 	"github.com/millrace/millrace/shared/chat"
 	"github.com/millrace/millrace/shared/run"
-	"github.com/millrace/millrace/shared/workflow/value"
 )
 
 // keptVariables are the values with which the next turn of a conversation
@@ -19,15 +18,7 @@ func (a *api) keptVariables(ctx context.Context, scope chat.Scope, conversationI
 	if err != nil {
 		return nil, err
 	}
-	out := make([]run.StoredVariable, 0, len(list))
-	for _, v := range list {
-		raw, err := value.Encode(v.Value)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, run.StoredVariable{ID: v.ID, Type: v.Type, Value: raw})
-	}
-	return out, nil
+	return run.StoredVariables(list)
 }
 
 // maxVariableName is the longest name in characters that can be asked for.

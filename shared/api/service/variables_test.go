@@ -75,7 +75,9 @@ func TestSetConversationVariable(t *testing.T) {
 	id := w.keep(c, chat.Variable{Name: "n", Type: "number", Value: int64(1)}, chat.Variable{Name: "l", Type: "array[string]", Value: []any{}},
 		chat.Variable{Name: "s", Type: "string", Value: ""})
 	path := "/v1/conversations/" + c + "/variables/"
-	set := func(name, v string) reply { return w.do("app-chat", "PUT", path+id[name], `{"user":"ann","value":`+v+`}`) }
+	set := func(name, v string) reply {
+		return w.do("app-chat", "PUT", path+id[name], `{"user":"ann","value":`+v+`}`)
+	}
 	for _, c := range [][3]string{{"n", `2.0`, "2.0"}, {"n", `7`, "7"}, {"l", `["a"]`, "['a']"}, {"l", `[]`, "[]"}, {"s", `"x"`, "x"}} {
 		r := set(c[0], c[1])
 		require.Equal(t, 200, r.status, r.body)

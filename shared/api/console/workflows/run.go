@@ -176,12 +176,8 @@ func (d *draftRun) turn(ctx context.Context, p account.Principal, b *runBody) er
 		if err != nil {
 			return err
 		}
-		for i := range kept {
-			raw, err := value.Encode(kept[i].Value)
-			if err != nil {
-				return err
-			}
-			t.Variables = append(t.Variables, run.StoredVariable{ID: kept[i].ID, Type: kept[i].Type, Value: raw})
+		if t.Variables, err = run.StoredVariables(kept); err != nil {
+			return err
 		}
 		if t.DialogueCount, err = d.depth(ctx, scope, t); err != nil {
 			return err

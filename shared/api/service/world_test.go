@@ -27,6 +27,8 @@ import (
 	"github.com/millrace/millrace/shared/eventstream"
 	"github.com/millrace/millrace/shared/eventstream/memstream"
 	"github.com/millrace/millrace/shared/file"
+	"github.com/millrace/millrace/shared/humaninput"
+	"github.com/millrace/millrace/shared/humaninput/memforms"
 	"github.com/millrace/millrace/shared/ids"
 	"github.com/millrace/millrace/shared/llm"
 	"github.com/millrace/millrace/shared/llm/memllm"
@@ -38,6 +40,7 @@ import (
 	"github.com/millrace/millrace/shared/runstore/memrunstore"
 	"github.com/millrace/millrace/shared/workflow"
 	"github.com/millrace/millrace/shared/workflow/engine/fakenode"
+	asks "github.com/millrace/millrace/shared/workflow/node/humaninput"
 	"github.com/millrace/millrace/shared/workflow/value"
 )
 
@@ -148,6 +151,7 @@ type world struct {
 	files   *file.Memory
 	clock   *clock.Fake
 	server  *httptest.Server
+	forms   *humaninput.Service
 	release chan string
 	over    chan struct{} // closed when the test ends: nothing waits any more
 }
@@ -178,22 +182,28 @@ func newWorld(t *testing.T) *world {
 			"app-chat":  {ID: "c", TenantID: tenantID, Name: "Chat", Mode: "advanced-chat"},
 			"app-bare":  {ID: "b", TenantID: tenantID, Name: "Bare", Mode: "workflow"},
 			"app-basic": {ID: "x", TenantID: tenantID, Name: "Basic", Mode: "chat"},
+			"app-ask":   {ID: "a", TenantID: tenantID, Name: "Ask", Mode: "workflow"},
+			"app-talk":  {ID: "t", TenantID: tenantID, Name: "Talk", Mode: "advanced-chat"},
 			"app-other": {ID: "o", TenantID: tenantID, Name: "Other", Mode: "workflow"},
 		},
-		flows: map[string]*service.Workflow{"f": flow, flowID: flow, "c": talk, chatID: talk},
+		flows: map[string]*service.Workflow{"f": flow, flowID: flow, "c": talk, chatID: talk, "a": asking(askID, "end"), askID: asking(askID, "end"), "t": asking(talkID, "answer"), talkID: asking(talkID, "answer")},
 		users: map[string]service.EndUser{},
 	}
 	w.runs = run.New(run.Deps{
 		Store: runstore.New(memrunstore.New(clock.System{}), 0), Stream: eventstream.New(memstream.New(clock.System{})),
-		Types: fakenode.Types(w.call), Graphs: w.apps, Clock: clock.System{},
+		Types: fakenode.Types(w.call, asks.New(w.asker(), func(ctx context.Context, tenant, id, reason string) error {
+			return w.runs.Stop(ctx, tenant, id, reason)
+		})),
+		Graphs: w.apps, Clock: clock.System{},
 	}, run.Options{})
+	w.forms = humaninput.New(memforms.New(), humaninput.Options{Waker: w.runs})
 	bucket := memblob.OpenBucket(nil)
 	t.Cleanup(func() { _ = bucket.Close() })
 	signer := file.NewSigner("secret", "https://files.example", 0, w.clock)
 	d := service.Deps{
 		Apps: w.apps, Runs: w.runs, Chats: chat.NewService(w.chats, w.clock.Now), History: history.NewService(w.logs),
-		Files:     file.NewService(file.Options{Store: w.files, Bucket: bucket, Signer: signer, Client: &http.Client{}, Clock: w.clock}),
-		Assistant: assist.New(models{w.model}), Models: typed{}, Clock: w.clock, Hold: true,
+		Files: file.NewService(file.Options{Store: w.files, Bucket: bucket, Signer: signer, Client: &http.Client{}, Clock: w.clock}),
+		Forms: w.forms, Assistant: assist.New(models{w.model}), Models: typed{}, Clock: w.clock, Hold: true,
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/v1/chat-messages", service.ChatMessages(d))
@@ -201,12 +211,32 @@ func newWorld(t *testing.T) *world {
 	mux.Handle("/v1/completion-messages", service.ChatMessages(d))
 	mux.Handle("POST /v1/workflows/", service.WorkflowRun(d))
 	mux.Handle("/v1/workflow/", service.WorkflowRun(d))
+	mux.Handle("/v1/form/", service.WorkflowRun(d))
 	mux.Handle("/v1/", service.Rest(d))
 	w.server = httptest.NewServer(mux)
 	t.Cleanup(w.server.Close)
 	t.Cleanup(func() { close(w.over) })
 	return w
 }
+
+// asker is the world's forms, which are made after the runs that they wake.
+func (w *world) asker() asks.Forms { return asker{w} }
+
+type asker struct{ w *world }
+
+func (a asker) Open(ctx context.Context, q humaninput.Ask) (*humaninput.Form, error) {
+	return a.w.forms.Open(ctx, q)
+}
+
+func (a asker) Form(ctx context.Context, tenant, id string) (*humaninput.Form, error) {
+	return a.w.forms.Form(ctx, tenant, id)
+}
+
+func (a asker) Settle(ctx context.Context, f *humaninput.Form) (*humaninput.Form, error) {
+	return a.w.forms.Settle(ctx, f)
+}
+
+func (a asker) Deadline(f *humaninput.Form) (time.Time, string) { return a.w.forms.Deadline(f) }
 
 // call is the effect node: it says one word at once, the rest when released.
 func (w *world) call(ctx context.Context, x *workflow.Execution) (*workflow.Result, error) {

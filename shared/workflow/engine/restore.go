@@ -143,7 +143,7 @@ func (r *Run) foldStart(at ref, e *workflow.Event) error {
 	at.f.steps++
 	at.f.set(at.i, phaseRunning)
 	n.id, n.index, n.startedAt, n.pause = e.Node.ExecutionID, e.Node.Index, e.Node.StartedAt, nil
-	if at.plan().kind != workflow.KindContainer || e.Node.Length == nil {
+	if at.plan().kind != workflow.KindContainer || e.Node.Length == nil || replayed(e.Node) {
 		return nil
 	}
 	c, err := r.newContainer(at)

@@ -81,6 +81,9 @@ type Setup struct {
 	Stop <-chan string
 	// Signal tells that what a paused node waits for may have happened; may be nil.
 	Signal <-chan struct{}
+	// Recorded are results that nodes of the graph itself have without being run;
+	// see Plan.Recorded.
+	Recorded []workflow.NodeEvent
 	// Parts runs parts of large containers elsewhere; nil: they are not split.
 	Parts Parts
 	NewID func() string
@@ -288,6 +291,9 @@ func (r *Run) advance(ctx context.Context) error {
 		at := r.ready[0]
 		r.ready = r.ready[1:]
 		if at.f.closed {
+			continue
+		}
+		if r.replay(at) {
 			continue
 		}
 		n := at.plan()

@@ -97,9 +97,6 @@ func TestDraft(t *testing.T) {
 	require.Equal(t, "hi", b.ok(t, 200, "GET", "/draft", nil)["features"].(object)["opening_statement"])
 	b.ok(t, 200, "POST", "/draft/conversation-variables", object{"conversation_variables": []any{}})
 	require.Empty(t, b.ok(t, 200, "GET", "/draft", nil)["conversation_variables"])
-	for _, empty := range []string{"/draft/system-variables", "/draft/conversation-variables", "/draft/variables"} {
-		require.Empty(t, b.ok(t, 200, "GET", empty, nil)["items"])
-	}
 }
 
 func TestEnvironment(t *testing.T) {
@@ -164,11 +161,18 @@ func TestForeignersAndRoles(t *testing.T) {
 	b.Join(t, b.who.Tenant.ID, "normal@example.com", account.Normal)
 	normal := b.LogIn(t, b.router, "normal@example.com")
 	for _, r := range b.routes {
-		path := strings.NewReplacer("{app_id:uuid}", b.app, "{workflow_id:uuid}", ids.Random()).Replace(r.Path)
+		if !strings.Contains(r.Path, "{app_id:uuid}") {
+			continue // runs are found by themselves, see debug_test.go
+		}
+		path := strings.NewReplacer("{app_id:uuid}", b.app, "{workflow_id:uuid}", ids.Random(), "{variable_id:uuid}", ids.Random(), "{node_id}", "n").Replace(r.Path)
 		status, body := call(t, foreigner, r.Method, path, object{})
 		require.Equal(t, 404, status, "%s %s", r.Method, r.Path)
 		require.Equal(t, "app_not_found", body["code"], r.Path)
+		want := 403
+		if strings.HasSuffix(r.Path, "/last-run") {
+			want = 404 // every member may ask
+		}
 		status, _ = call(t, normal, r.Method, path, object{})
-		require.Equal(t, 403, status, "%s %s", r.Method, r.Path)
+		require.Equal(t, want, status, "%s %s", r.Method, r.Path)
 	}
 }

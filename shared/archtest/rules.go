@@ -84,7 +84,7 @@ func underAny(dir string, prefixes []string) bool {
 // domainPackages hold rules of the product and nothing about how it is stored,
 // sent or run.
 var domainPackages = []string{
-	"shared/account", "shared/app", "shared/audit", "shared/catalogue", "shared/chat", "shared/clock", "shared/dsl",
+	"shared/account", "shared/app", "shared/audit", "shared/catalogue", "shared/chat", "shared/clock", "shared/debug", "shared/dsl",
 	"shared/errs", "shared/file", "shared/ids", "shared/jinja", "shared/knowledge", "shared/plugin", "shared/provider",
 	"shared/run", "shared/runstore", "shared/tool", "shared/trigger", "shared/usage", "shared/workflow",
 }

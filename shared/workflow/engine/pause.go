@@ -83,7 +83,7 @@ func (r *Run) lookAgain(all bool) {
 
 // onlyPaused is true when everything that is left waits for something outside.
 func (r *Run) onlyPaused() bool {
-	if len(r.paused) == 0 || len(r.ready) > 0 || len(r.launching) > 0 || r.running > 0 {
+	if len(r.paused) == 0 || len(r.ready) > 0 || len(r.launching) > 0 || r.running > 0 || len(r.fans) > 0 {
 		return false
 	}
 	for _, at := range r.waiting {

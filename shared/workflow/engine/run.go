@@ -467,7 +467,7 @@ func (r *Run) shouldLeave() (Outcome, bool) {
 	wake, ok := r.nextRetry()
 	if len(r.fans) > 0 {
 		if poll := r.pollAt(); !ok || poll.Before(wake) {
-			wake, ok = poll, true
+			wake = poll
 		}
 		if limit := r.limit(); limit.Before(wake) {
 			wake = limit

@@ -610,3 +610,31 @@ func TestFailureInAPartEndsTheOthers(t *testing.T) {
 	require.Equal(t, workflow.StatusPartialSucceeded, res.Status)
 	require.Equal(t, 1, res.Exceptions)
 }
+
+func TestPauseWaitsForParts(t *testing.T) {
+	t.Parallel()
+	graph := fakenode.Graph([]string{
+		`{"id":"start","type":"start"}`, `{"id":"it","type":"iteration","entry":"its","items":["start","list"],"out":["h","text"],"parallel":4}`,
+		`{"id":"its","type":"iteration-start","iteration_id":"it"}`, `{"id":"h","type":"http-request","iteration_id":"it"}`, `{"id":"f","type":"human-input"}`,
+		`{"id":"end","type":"end","outputs":[{"variable":"o","value_selector":["it","output"]}]}`,
+	}, []string{"start", "it"}, []string{"its", "h"}, []string{"it", "end"}, []string{"start", "f"})
+	f := &forms{done: map[string]string{}}
+	build := func() *bench {
+		b := setup(t, graph, upper, append(containers(), f.node(time.Time{}))...)
+		b.in = value.Obj("list", letters(7))
+		b.opts.FanOut = engine.FanOut{Over: 5, Size: 3, AtOnce: 2}
+		return b
+	}
+	b := build()
+	p := &partHost{t: t, make: build, parts: map[string]*bench{}, origin: func() []workflow.Event { return append([]workflow.Event(nil), b.events...) }, hold: true}
+	b.parts = p
+	require.Equal(t, engine.Suspended, b.resume(t).Verdict)
+	require.NotContains(t, describe(b.events), "paused [f]", "the parts still work")
+	p.hold = false
+	for b.resume(t).Verdict == engine.Suspended {
+		require.Less(t, len(b.events), 1000)
+	}
+	require.Contains(t, describe(b.events), "paused [f]")
+	f.submit("f", "yes")
+	require.Len(t, b.through(t).Outputs.Value("o"), 7)
+}

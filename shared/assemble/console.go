@@ -91,10 +91,14 @@ func ConsoleApps(_ context.Context, p *Platform) (cloudruntime.Handlers, error) 
 	if err != nil {
 		return cloudruntime.Handlers{}, err
 	}
+	asked, err := formService(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
 	routes := apps.Routes(&apps.Deps{Apps: appSvc, Auth: auth, ServiceURL: p.Config.URLs.ServiceAPI, WebURL: p.Config.URLs.AppWeb})
 	routes = append(routes, logs.Routes(logs.Deps{
 		Apps: appSvc, Chats: chats, History: past, Files: stored, Signer: stored.Signer(), Auth: auth.Member,
-		Clock: p.Clock,
+		Clock: p.Clock, Forms: asked,
 	})...)
 	runs, err := watcher(p)
 	if err != nil {

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/millrace/millrace/shared/api/edge"
@@ -27,31 +26,12 @@ func (a *api) messages(w http.ResponseWriter, r *http.Request, c *caller) error 
 	if err != nil {
 		return err
 	}
-	if err := a.addForms(r.Context(), c.app, list); err != nil {
-		return err
-	}
-	return edge.OK(w, show.NewScroll(limit, more, list, a.render.Message))
-}
-
-// addForms adds to messages what their runs have asked people.
-func (a *api) addForms(ctx context.Context, x *App, list []chat.Message) error {
-	if a.Forms == nil || x.Mode != modeAdvancedChat {
-		return nil
-	}
-	of := make([]string, len(list))
-	for i := range list {
-		of[i] = list[i].ID
-	}
-	forms, err := a.Forms.OfMessages(ctx, x.TenantID, x.ID, of)
-	if err != nil {
-		return err
-	}
-	for i := range list {
-		for _, f := range forms[list[i].ID] {
-			list[i].Extra = append(list[i].Extra, f)
+	if a.Forms != nil && c.app.Mode == modeAdvancedChat {
+		if err := show.AddForms(r.Context(), a.Forms, c.app.TenantID, c.app.ID, list); err != nil {
+			return err
 		}
 	}
-	return nil
+	return edge.OK(w, show.NewScroll(limit, more, list, a.render.Message))
 }
 
 // rate sets or clears the end user's opinion of a message.

@@ -6,6 +6,7 @@
 package show
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
@@ -171,6 +172,29 @@ func (r *Renderer) Message(m chat.Message) *value.Object {
 		"currency", OrNull(m.Currency),
 		"provider_response_latency", m.Latency,
 	)
+}
+
+// Forms finds what runs have asked people. *humaninput.Service is one.
+type Forms interface {
+	OfMessages(ctx context.Context, tenantID, appID string, messageIDs []string) (map[string][]*value.Object, error)
+}
+
+// AddForms adds to an app's messages what their runs have asked people.
+func AddForms(ctx context.Context, forms Forms, tenantID, appID string, list []chat.Message) error {
+	of := make([]string, len(list))
+	for i := range list {
+		of[i] = list[i].ID
+	}
+	found, err := forms.OfMessages(ctx, tenantID, appID, of)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		for _, f := range found[list[i].ID] {
+			list[i].Extra = append(list[i].Extra, f)
+		}
+	}
+	return nil
 }
 
 func metadata(m chat.Message) *value.Object {

@@ -40,7 +40,7 @@ type Apps interface {
 // Files gives files in stored values new URLs. *file.Service is one.
 type Files interface{ Refresh(v any) any }
 
-// Deps are what the routes work with; all are required.
+// Deps are what the routes work with; all but Forms are required.
 type Deps struct {
 	Apps    Apps
 	Chats   *chat.Service
@@ -48,6 +48,8 @@ type Deps struct {
 	Files   Files
 	Signer  show.Signer
 	Clock   clock.Clock
+	// Forms are what runs asked people; nil knows none.
+	Forms show.Forms
 	// Auth lets members of a workspace in and says who they are.
 	Auth func(next Handler) edge.Handler
 }
@@ -213,6 +215,9 @@ func (a *api) messages(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := a.addForms(r, c, list); err != nil {
+		return err
+	}
 	return edge.OK(w, show.NewScroll(limit, more, list, a.render.ConsoleMessage))
 }
 
@@ -221,7 +226,20 @@ func (a *api) message(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err != nil {
 		return err
 	}
-	return edge.OK(w, a.render.ConsoleMessage(m))
+	list := []chat.Message{m}
+	if err := a.addForms(r, c, list); err != nil {
+		return err
+	}
+	return edge.OK(w, a.render.ConsoleMessage(list[0]))
+}
+
+// addForms adds to messages what their runs have asked people.
+func (a *api) addForms(r *http.Request, c *call, list []chat.Message) error {
+	if a.Forms == nil {
+		return nil
+	}
+	s := c.scope()
+	return show.AddForms(r.Context(), a.Forms, s.TenantID, s.AppID, list)
 }
 
 func (a *api) logs(w http.ResponseWriter, r *http.Request, c *call) error {

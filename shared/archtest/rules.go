@@ -84,8 +84,8 @@ func underAny(dir string, prefixes []string) bool {
 // domainPackages hold rules of the product and nothing about how it is stored,
 // sent or run.
 var domainPackages = []string{
-	"shared/account", "shared/app", "shared/audit", "shared/catalogue", "shared/chat", "shared/clock", "shared/debug", "shared/dsl",
-	"shared/errs", "shared/file", "shared/ids", "shared/jinja", "shared/knowledge", "shared/plugin", "shared/provider",
+	"shared/account", "shared/app", "shared/audit", "shared/catalogue", "shared/chat", "shared/clock", "shared/debug", "shared/document", "shared/dsl",
+	"shared/errs", "shared/file", "shared/humaninput", "shared/ids", "shared/jinja", "shared/knowledge", "shared/plugin", "shared/provider",
 	"shared/run", "shared/runstore", "shared/tool", "shared/trigger", "shared/usage", "shared/workflow",
 }
 

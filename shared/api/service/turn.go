@@ -42,7 +42,7 @@ func (a *api) newTurn(c *caller, w *Workflow, f *form, o *options) *turn {
 		},
 	}
 	t.view = &sse.View{
-		Simple: c.visitor, TaskID: run.TaskID(runID), RunID: runID, WorkflowID: w.ID,
+		Simple: c.visitor, Truncate: c.visitor, TaskID: run.TaskID(runID), RunID: runID, WorkflowID: w.ID,
 		CreatedBy: value.Obj("id", c.user.ID, "user", c.user.SessionID),
 	}
 	return t

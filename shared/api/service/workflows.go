@@ -104,7 +104,7 @@ func (a *api) events(w http.ResponseWriter, r *http.Request, c *caller) error {
 		last = q.Text("last_event_id")
 	}
 	t := &turn{caller: c, req: v.Request, started: func() {}, view: viewOf(v)}
-	t.view.Simple = c.visitor
+	t.view.Simple, t.view.Truncate = c.visitor, c.visitor
 	from := run.JoinFrom{LastEventID: last, Pauses: pauses}
 	switch {
 	case last != "":

@@ -70,10 +70,11 @@ func (r *Run) complete(at ref, res *workflow.Result, err error) {
 	if c := at.node().container; c != nil {
 		c.describe(e)
 	}
+	e.Usage = res.Usage // also of a failed try: the model was called
 	if err != nil {
 		r.failed(at, e, err)
 	} else {
-		e.Status, e.Handle, e.Updates, e.Usage = workflow.StatusSucceeded, res.Handle, res.Updates, res.Usage
+		e.Status, e.Handle, e.Updates = workflow.StatusSucceeded, res.Handle, res.Updates
 		r.done(at, e)
 	}
 	r.checkLimits(at.f)
@@ -162,6 +163,7 @@ func (r *Run) done(at ref, e *workflow.NodeEvent) {
 // are all that recovery needs.
 func (r *Run) applyRetry(at ref, e *workflow.NodeEvent) {
 	r.exceptions++
+	at.f.addUsage(e)
 	n := at.node()
 	at.f.set(at.i, phaseWaiting)
 	n.attempt, n.notBefore, n.recovered = e.Attempt+1, e.NotBefore, false
@@ -170,6 +172,7 @@ func (r *Run) applyRetry(at ref, e *workflow.NodeEvent) {
 
 func (r *Run) applyFailure(at ref, e *workflow.NodeEvent) {
 	r.exceptions++
+	at.f.addUsage(e)
 	at.f.set(at.i, phaseDone)
 	at.node().container = nil
 	if at.f == r.root {
@@ -189,10 +192,10 @@ func (r *Run) applyDone(at ref, e *workflow.NodeEvent) []int {
 		addOutputs(f.outputs, c.answers)
 		at.node().container = nil
 	}
+	f.addUsage(e)
 	if e.Status == workflow.StatusException {
 		r.exceptions++
 	} else {
-		f.addUsage(e)
 		if n.kind == workflow.KindResponse {
 			addOutputs(f.outputs, e.Outputs)
 		}

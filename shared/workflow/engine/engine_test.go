@@ -527,3 +527,12 @@ func TestCommitFailureEndsTheRunHere(t *testing.T) {
 	_, err := b.run().Execute(t.Context())
 	require.True(t, errs.Is(err, errs.LeaseLost))
 }
+
+func TestTokensOfFailedTriesCount(t *testing.T) {
+	t.Parallel()
+	b := setup(t, effect(`,"error_strategy":"fail-branch","retry_config":{"retry_enabled":true,"max_retries":1,"retry_interval":1}`),
+		func(context.Context, *workflow.Execution) (*workflow.Result, error) {
+			return &workflow.Result{Usage: &workflow.Usage{TotalTokens: 5}}, workflow.Fail("E", "the answer was no use")
+		})
+	require.Equal(t, int64(10), b.finish(t).Tokens, "the model was called twice")
+}

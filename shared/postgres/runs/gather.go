@@ -12,16 +12,16 @@ import (
 const (
 	// gatherSlots is how many gathered commits are under way at once: while one
 	// waits for the disk, the next one is written.
-	gatherSlots = 2
+	gatherSlots = 3
 	// gatherItems and gatherBytes bound one gathered commit.
 	gatherItems = 64
 	gatherBytes = 1 << 20
 )
 
 // gatherer sends what several goroutines have to write at the same moment as
-// one transaction. Nobody waits for company while nothing is under way; a second
-// commit sets out beside the first when as much waits as the first one has, so
-// that both stay large.
+// one transaction. Nobody waits for company while nothing is under way; beside
+// others a commit sets out when at least half as much waits as they have, so
+// that all of them stay large.
 //
 // A statement that the database refuses undoes the whole transaction, so its
 // members are then sent again one by one, and each has its own result. Other
@@ -147,7 +147,7 @@ func (g *gatherer[T]) land(n int) {
 
 // wake lets the first that waits lead, if it may go now.
 func (g *gatherer[T]) wake() {
-	if len(g.waiting) == 0 || g.leading || g.busy >= gatherSlots || len(g.waiting) < g.flying {
+	if len(g.waiting) == 0 || g.leading || g.busy >= gatherSlots || 2*len(g.waiting) < g.flying {
 		return
 	}
 	next := g.waiting[0]

@@ -145,7 +145,8 @@ type Store interface {
 	// OfMessages returns the forms of an app's messages, by message id.
 	OfMessages(ctx context.Context, tenantID, appID string, messageIDs []string) (map[string][]Form, error)
 	// Submit stores an answer to a form that is waiting, whose time is not over at
-	// s.At, and that was made after notBefore. It reports whether it did.
+	// s.At, and that was made after notBefore. It reports whether it did. A store
+	// that knows runs refuses answers to those that are over.
 	Submit(ctx context.Context, tenantID, id string, s Submission, notBefore time.Time) (bool, error)
 	// OwedWakes returns what Submit left for runs that nobody has woken since
 	// before. Like the outbox of runs it serves every tenant.

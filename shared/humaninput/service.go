@@ -180,9 +180,13 @@ func (s *Service) Active(f *Form) error {
 	case f.Status == StatusSubmitted:
 		return errs.New(errs.HumanInputFormSubmitted, "This form has already been submitted by another user, form_id="+f.ID)
 	case f.Status != StatusWaiting, !s.now().Before(at):
-		return errs.New(errs.HumanInputFormExpired, "This form has expired, form_id="+f.ID)
+		return expired(f)
 	}
 	return nil
+}
+
+func expired(f *Form) error {
+	return errs.New(errs.HumanInputFormExpired, "This form has expired, form_id="+f.ID)
 }
 
 // Answer is what somebody sends.
@@ -223,7 +227,11 @@ func (s *Service) Submit(ctx context.Context, x Access, a Answer) error {
 		if err := s.Active(latest); err != nil {
 			return err
 		}
-		return errs.New(errs.Conflict, "The form could not be submitted; try again.")
+		// Its run is over: it was stopped, or another branch failed.
+		if _, err := s.store.End(ctx, f.TenantID, f.ID, StatusExpired, now); err != nil {
+			return err
+		}
+		return expired(f)
 	}
 	s.wake(ctx, Wake{TenantID: f.TenantID, FormID: f.ID, RunID: f.RunID})
 	return nil

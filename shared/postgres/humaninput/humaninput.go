@@ -213,14 +213,16 @@ func (s *Store) OfMessages(ctx context.Context, tenantID, appID string, messageI
 	return out, nil
 }
 
-// Submit stores an answer to a waiting form, and that its run is owed a wake-up.
+// Submit stores an answer to a waiting form whose run is not over, and that the
+// run is owed a wake-up.
 func (s *Store) Submit(ctx context.Context, tenantID, id string, a humaninput.Submission, notBefore time.Time) (bool, error) {
 	var one int
 	err := s.db.QueryRow(ctx, `
 		WITH answered AS (
 			UPDATE human_input_forms SET status = 'submitted', selected_action_id = $3, submitted_data = $4, submitted_at = $5, updated_at = $5,
 				submission_user_id = $6, submission_end_user_id = $7, completed_by_recipient_id = $8
-			WHERE tenant_id = $1 AND id = $2 AND status = 'waiting' AND expiration_time > $5 AND created_at > $9
+			WHERE tenant_id = $1 AND id = $2 AND status = 'waiting' AND expiration_time > $5 AND created_at > $9 AND NOT EXISTS (
+				SELECT 1 FROM millrace_runs r WHERE r.id = workflow_run_id AND r.tenant_id = $1 AND r.finished_at IS NOT NULL)
 			RETURNING id, tenant_id, workflow_run_id
 		), owed AS (
 			INSERT INTO millrace_form_wakes (form_id, tenant_id, run_id, submitted_at)

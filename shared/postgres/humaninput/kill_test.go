@@ -427,3 +427,26 @@ func TestExpiredFormsStopTheRun(t *testing.T) {
 	require.NoError(t, a.pool.QueryRow(t.Context(), `SELECT string_agg(DISTINCT status, ' ') FROM human_input_forms WHERE workflow_run_id = $1`, runID).Scan(&text))
 	require.Equal(t, humaninput.StatusExpired, text)
 }
+
+// TestStoppedRunsTakeNoAnswers stops a run that waits.
+func TestStoppedRunsTakeNoAnswers(t *testing.T) {
+	t.Parallel()
+	a := newArena(t)
+	runID := ids.Random()
+	_, err := a.runs.Start(t.Context(), request(runID), nil)
+	require.NoError(t, err)
+	token := a.waiting(runID)["h1"]
+	require.NoError(t, a.runs.Stop(t.Context(), tenant, runID, "enough"))
+	require.NoError(t, a.runs.Continue(t.Context(), tenant, runID))
+	var text string
+	require.NoError(t, a.pool.QueryRow(t.Context(), `SELECT status || ' ' || (SELECT string_agg(DISTINCT n.status, ' ' ORDER BY n.status) FROM workflow_node_executions n
+		WHERE n.workflow_run_id = r.id) FROM workflow_runs r WHERE id = $1`, runID).Scan(&text))
+	require.Equal(t, "stopped stopped succeeded", text)
+	x, err := a.forms.ByToken(t.Context(), token)
+	require.NoError(t, err)
+	err = a.forms.Submit(t.Context(), x, humaninput.Answer{Action: "ok", Inputs: value.Obj("note", "x")})
+	require.True(t, errs.Is(err, errs.HumanInputFormExpired), "%v", err)
+	x, err = a.forms.ByToken(t.Context(), token)
+	require.NoError(t, err)
+	require.Equal(t, humaninput.StatusExpired, x.Form.Status)
+}

@@ -29,12 +29,15 @@ import (
 	"github.com/millrace/millrace/shared/run/history/memhistory"
 	"github.com/millrace/millrace/shared/runstore"
 	"github.com/millrace/millrace/shared/runstore/memrunstore"
+	"github.com/millrace/millrace/shared/workflow"
+	"github.com/millrace/millrace/shared/workflow/engine/fakenode"
 	"github.com/millrace/millrace/shared/workflow/node"
 	"github.com/millrace/millrace/shared/workflow/node/answer"
 	"github.com/millrace/millrace/shared/workflow/node/end"
 	"github.com/millrace/millrace/shared/workflow/node/iteration"
 	"github.com/millrace/millrace/shared/workflow/node/start"
 	"github.com/millrace/millrace/shared/workflow/node/templatetransform"
+	"github.com/millrace/millrace/shared/workflow/value"
 )
 
 // past shows the executions of single nodes as they were stored.
@@ -58,23 +61,40 @@ func (p past) NodeExecution(_ context.Context, tenantID, appID, id string) (hist
 	return n, nil
 }
 
+// gate is a node that waits to be released.
+type gate struct{ started, release chan struct{} }
+
+func (g gate) wait(ctx context.Context, _ *workflow.Execution) (*workflow.Result, error) {
+	g.started <- struct{}{}
+	select {
+	case <-g.release:
+		return &workflow.Result{Outputs: value.Obj("r", "done")}, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // debugger is a bench whose drafts can run.
 type debugger struct {
 	*bench
-	runs *run.Service
-	left *memdebug.Store
-	past *memhistory.Store
+	gate    gate
+	journal *memrunstore.Driver
+	runs    *run.Service
+	left    *memdebug.Store
+	past    *memhistory.Store
 }
 
 func setupDebug(t *testing.T, mode string, graph string) *debugger {
 	t.Helper()
 	b := setup(t, mode)
-	d := &debugger{bench: b, left: memdebug.New(), past: memhistory.New()}
+	d := &debugger{bench: b, left: memdebug.New(), past: memhistory.New(), journal: memrunstore.New(b.Clock)}
 	d.left.AddApp(b.who.Tenant.ID, b.app)
-	types := node.NewRegistry(start.New(), end.New(), answer.New(), iteration.New(), templatetransform.New(templatetransform.Options{}))
+	d.gate = gate{started: make(chan struct{}, 9), release: make(chan struct{})}
+	types := node.NewRegistry(start.New(), end.New(), answer.New(), iteration.New(), templatetransform.New(templatetransform.Options{}),
+		fakenode.Type{TypeName: "code", NodeKind: workflow.KindExecutable, IsEffect: true, Do: d.gate.wait})
 	left := debug.New(debug.Deps{Store: d.left, Blobs: memdebug.NewBlobs(), Graphs: b.apps, Types: types, Clock: b.Clock}, debug.Options{})
 	d.runs = run.New(run.Deps{
-		Store: runstore.New(memrunstore.New(b.Clock), 0), Stream: eventstream.New(memstream.New(b.Clock)), Types: types, Graphs: b.apps, Clock: b.Clock, Keeper: left,
+		Store: runstore.New(d.journal, 0), Stream: eventstream.New(memstream.New(b.Clock)), Types: types, Graphs: b.apps, Clock: b.Clock, Keeper: left,
 	}, run.Options{})
 	bucket := memblob.OpenBucket(nil)
 	t.Cleanup(func() { _ = bucket.Close() })
@@ -276,4 +296,46 @@ func TestRunChatDraft(t *testing.T) {
 	require.Equal(t, []any{"s", "init", "conversation", false}, []any{one["name"], one["value"], one["type"], one["edited"]})
 	d.ok(t, 200, "PATCH", "/draft/variables/"+one["id"].(string), object{"value": "changed"})
 	require.Equal(t, "init", d.ok(t, 200, "PUT", "/draft/variables/"+one["id"].(string)+"/reset", nil)["value"])
+}
+
+const slowGraph = `{"nodes":[{"id":"start","data":{"type":"start","title":"Start","variables":[]}},{"id":"c","data":{"type":"code","title":"c"}},
+	{"id":"end","data":{"type":"end","title":"End","outputs":[{"variable":"out","value_selector":["c","r"]}]}}],
+	"edges":[{"source":"start","target":"c"},{"source":"c","target":"end"}]}`
+
+// began starts a draft run and returns its id when its slow node runs; its answer
+// comes through the channel at its end.
+func (d *debugger) began(t *testing.T) (id string, done <-chan *httptest.ResponseRecorder) {
+	t.Helper()
+	client, answer := d.LogIn(t, d.router, d.who.Account.Email), make(chan *httptest.ResponseRecorder, 1)
+	go func() { answer <- client.Do(t, "POST", d.path("/workflows/draft/run"), object{"inputs": object{}}) }()
+	<-d.gate.started
+	list := d.journal.RunIDs()
+	require.Len(t, list, 1)
+	return list[0], answer
+}
+
+func TestJoinADraftThatRuns(t *testing.T) {
+	t.Parallel()
+	d := setupDebug(t, app.ModeWorkflow, slowGraph)
+	id, done := d.began(t)
+	client, joined := d.LogIn(t, d.router, d.who.Account.Email), make(chan *httptest.ResponseRecorder, 1)
+	go func() {
+		joined <- client.Do(t, "GET", "/console/api/workflow/"+id+"/events?include_state_snapshot=true&continue_on_pause=true", nil)
+	}()
+	close(d.gate.release)
+	all := eventsOf(t, <-done)
+	require.Equal(t, "workflow_started node_started node_finished node_started text_chunk node_finished node_started node_finished workflow_finished", kinds(all))
+	got := eventsOf(t, <-joined)
+	require.Equal(t, "workflow_finished", kinds(got[len(got)-1:]), "whether it came in time or late")
+	require.Equal(t, object{"out": "done"}, got[len(got)-1]["data"].(object)["outputs"])
+}
+
+func TestStopADraftThatRuns(t *testing.T) {
+	t.Parallel()
+	d := setupDebug(t, app.ModeWorkflow, slowGraph)
+	id, done := d.began(t)
+	code, _ := call(t, d.owner, "POST", d.path("/workflow-runs/tasks/"+run.TaskID(id)+"/stop"), nil)
+	require.Equal(t, 200, code)
+	all := eventsOf(t, <-done)
+	require.Equal(t, "stopped", all[len(all)-1]["data"].(object)["status"])
 }

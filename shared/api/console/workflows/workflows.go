@@ -58,6 +58,7 @@ type Runs interface {
 	Join(ctx context.Context, tenantID, runID string, from run.JoinFrom, sink run.Sink) (*run.Result, error)
 	Stop(ctx context.Context, tenantID, runID, reason string) error
 	Get(ctx context.Context, tenantID, runID string) (*run.View, error)
+	Snapshot(ctx context.Context, tenantID, runID string) (*run.Snapshot, error)
 }
 
 // Files opens files for people. *file.Service is one.

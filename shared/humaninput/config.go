@@ -35,8 +35,6 @@ type Input struct {
 	// Files says which files a field takes.
 	FileTypes, Extensions, Methods []string
 	MaxFiles                       int
-	// Raw is the field as the node has it, which is what clients are shown.
-	Raw *value.Object
 }
 
 // Action is a button of a form.
@@ -144,7 +142,7 @@ func parseInput(x any) (Input, error) {
 	if o == nil {
 		return Input{}, fmt.Errorf("the inputs of a form must be objects")
 	}
-	in := Input{Type: o.String("type"), Name: o.String("output_variable_name"), Raw: o}
+	in := Input{Type: o.String("type"), Name: o.String("output_variable_name")}
 	if !identifier.MatchString(in.Name) {
 		return in, fmt.Errorf("%q cannot be the name of a form's input", in.Name)
 	}
@@ -165,6 +163,48 @@ func parseInput(x any) (Input, error) {
 		return in, fmt.Errorf("%q is not a type of a form's input", in.Type)
 	}
 	return in, nil
+}
+
+// view is the field as clients are shown it: with everything that a field of its
+// type has, and nothing else.
+func (in *Input) view() *value.Object {
+	o := value.Obj("type", in.Type, "output_variable_name", in.Name)
+	switch in.Type {
+	case InputParagraph:
+		o.Set("default", nil)
+		if in.Default != nil {
+			o.Set("default", in.Default.view(""))
+		}
+	case InputSelect:
+		o.Set("option_source", in.Options.view([]any{}))
+	default:
+		o.Set("allowed_file_types", anys(in.FileTypes))
+		o.Set("allowed_file_extensions", anys(in.Extensions))
+		o.Set("allowed_file_upload_methods", anys(in.Methods))
+		if in.Type == InputFileList {
+			o.Set("number_limits", int64(in.MaxFiles))
+		}
+	}
+	return o
+}
+
+func (s *Source) view(none any) *value.Object {
+	kind, v := "constant", s.Value
+	if s.Variable {
+		kind = "variable"
+	}
+	if v == nil {
+		v = none
+	}
+	return value.Obj("type", kind, "selector", anys(s.Selector), "value", v)
+}
+
+func anys(list []string) []any {
+	out := make([]any, len(list))
+	for i, s := range list {
+		out[i] = s
+	}
+	return out
 }
 
 func source(v any) *Source {
@@ -281,13 +321,6 @@ func (in Input) withOptions(pool *workflow.Pool) Input {
 			options = append(options, value.Text(x))
 		}
 	}
-	raw := in.Raw.Clone()
-	if from, ok := raw.Value("option_source").(*value.Object); ok {
-		from = from.Clone()
-		from.Set("value", options)
-		raw.Set("option_source", from)
-	}
-	in.Raw = raw
 	in.Options = &Source{Variable: true, Selector: in.Options.Selector, Value: options}
 	return in
 }

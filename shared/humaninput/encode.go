@@ -10,12 +10,19 @@ import (
 // EncodeDefinition writes a definition the way the contract's form_definition
 // column has it.
 func EncodeDefinition(d *Definition, expiresAt time.Time) string {
-	return value.JSONASCII(value.Obj(
-		"form_content", d.Template, "inputs", d.inputsView(), "user_actions", d.actionsView(), "rendered_content", d.Content,
-		"expiration_time", expiresAt.UTC().Format("2006-01-02T15:04:05.999999Z"), "default_values", orEmpty(d.Defaults),
-		"node_title", d.NodeTitle, "display_in_ui", d.DisplayInUI,
-	))
+	return value.JSONASCII(d.whole(expiresAt.UTC().Format("2006-01-02T15:04:05.999999Z")))
 }
+
+func (d *Definition) whole(expirationTime any) *value.Object {
+	return value.Obj(
+		"form_content", d.Template, "inputs", d.inputsView(), "user_actions", d.actionsView(), "rendered_content", d.Content,
+		"expiration_time", expirationTime, "default_values", orEmpty(d.Defaults),
+		"node_title", d.NodeTitle, "display_in_ui", d.DisplayInUI,
+	)
+}
+
+// Whole is the form as members of the workspace see it: all of its definition.
+func (f *Form) Whole() *value.Object { return f.Definition.whole(f.ExpiresAt.Unix()) }
 
 // DecodeDefinition reads what EncodeDefinition, or another server of the
 // contract, wrote.
@@ -49,8 +56,8 @@ func DecodeDefinition(text string) (Definition, error) {
 
 func (d *Definition) inputsView() []any {
 	out := make([]any, len(d.Inputs))
-	for i, in := range d.Inputs {
-		out[i] = in.Raw
+	for i := range d.Inputs {
+		out[i] = d.Inputs[i].view()
 	}
 	return out
 }

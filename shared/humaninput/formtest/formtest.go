@@ -26,9 +26,7 @@ func NewForm() *humaninput.Form {
 		MessageID: ids.Random(), ConversationID: ids.Random(),
 		Definition: humaninput.Definition{
 			NodeTitle: "Ask", Template: "{{#start.q#}} {{#$output.note#}}", Content: "héllo {{#$output.note#}}",
-			Inputs: []humaninput.Input{{
-				Type: humaninput.InputParagraph, Name: "note", Raw: value.Obj("type", "paragraph", "output_variable_name", "note"),
-			}},
+			Inputs:   []humaninput.Input{{Type: humaninput.InputParagraph, Name: "note"}},
 			Actions:  []humaninput.Action{{ID: "ok", Title: "OK", Style: "primary"}},
 			Defaults: value.Obj("note", "x"), DisplayInUI: true,
 		},

@@ -84,7 +84,7 @@ func (a *api) form(w http.ResponseWriter, r *http.Request, p account.Principal) 
 	if err != nil {
 		return err
 	}
-	return edge.OK(w, x.Form.View())
+	return edge.OK(w, x.Form.Whole())
 }
 
 // answerBody is what is sent to a form, and to the form of a draft.

@@ -126,7 +126,8 @@ func TestMembersAnswerForms(t *testing.T) {
 	path := at(f.Token(humaninput.RecipientBackstage))
 	status, out := b.call(t, "GET", path, nil)
 	require.Equal(t, 200, status, out)
-	require.Equal(t, "Is start.q {{#$output.note#}}?", out["form_content"])
+	require.Equal(t, "Is start.q {{#$output.note#}}?", out["rendered_content"])
+	require.Equal(t, "Is {{#start.q#}} {{#$output.note#}}?", out["form_content"])
 	foreign := b.form(t, ids.New())
 	for _, token := range []string{f.Token(humaninput.RecipientWebApp), foreign.Token(humaninput.RecipientBackstage), "nothing"} {
 		for method, body := range map[string]any{"GET": nil, "POST": map[string]any{"inputs": map[string]any{"note": "x"}, "action": "ok"}} {

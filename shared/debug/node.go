@@ -57,6 +57,9 @@ func (s *Service) RunNode(ctx context.Context, q NodeRequest) (*Execution, error
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Type == "human-input" {
+		return nil, errs.New(errs.InvalidParam, "Nodes that wait for a person have routes of their own.")
+	}
 	t, ok := s.Types.Lookup(cfg.Type)
 	if !ok {
 		return nil, errs.Newf(errs.NotImplemented, "Nodes of type %q are not available yet.", cfg.Type)
@@ -297,24 +300,39 @@ func (s *Service) lookUp(ctx context.Context, def *run.Definition, r Reference, 
 	return workflow.Update{}, false, nil
 }
 
-// resolveFiles turns references to files, alone or in a list, into files.
+// resolveFiles turns references to files, alone or in a list, into files. Objects
+// that say they are files are checked wherever they are: people may only name
+// files of their own workspace.
 func resolveFiles(ctx context.Context, v any, files inputs.Files) (any, error) {
+	return resolve(ctx, v, files, true)
+}
+
+func resolve(ctx context.Context, v any, files inputs.Files, top bool) (any, error) {
 	switch t := v.(type) {
 	case *value.Object:
-		if f, ok := value.FileFrom(t); ok {
-			return f, nil
-		}
 		_, typed := t.Get("type")
 		_, sent := t.Get("transfer_method")
-		if files == nil || !typed || !sent {
-			return v, nil
+		_, marked := value.FileFrom(t)
+		if marked || top && typed && sent {
+			if files == nil {
+				return nil, errs.New(errs.InvalidParam, "Files cannot be given here.")
+			}
+			return files.ResolveFile(ctx, t, inputs.FileRules{})
 		}
-		return files.ResolveFile(ctx, t, inputs.FileRules{})
+		out := value.NewObject(t.Len())
+		for k, x := range t.All() {
+			member, err := resolve(ctx, x, files, false)
+			if err != nil {
+				return nil, err
+			}
+			out.Set(k, member)
+		}
+		return out, nil
 	case []any:
 		out := make([]any, len(t))
 		for i, x := range t {
 			var err error
-			if out[i], err = resolveFiles(ctx, x, files); err != nil {
+			if out[i], err = resolve(ctx, x, files, top); err != nil {
 				return nil, err
 			}
 		}

@@ -39,10 +39,13 @@ func (s *source) Definition(_ context.Context, _, id string) (*run.Definition, e
 	return &s.def, nil
 }
 
-// files makes a file of every reference.
+// files makes a file of every reference to the own workspace.
 type files struct{}
 
 func (files) ResolveFile(_ context.Context, ref *value.Object, _ inputs.FileRules) (*value.File, error) {
+	if ref.String("related_id") != "" {
+		return nil, errs.New(errs.InvalidParam, "Invalid upload file")
+	}
 	return &value.File{Type: ref.String("type"), TransferMethod: "remote_url", RemoteURL: ref.String("url")}, nil
 }
 
@@ -379,5 +382,29 @@ func TestContainersAlone(t *testing.T) {
 	_, err = b.Alone(t.Context(), b.request("it"), "loop")
 	require.True(t, errs.Is(err, errs.InvalidParam))
 	_, err = b.RunNode(t.Context(), b.request("it"))
+	require.True(t, errs.Is(err, errs.InvalidParam))
+}
+
+func TestNobodyNamesFilesOfOthers(t *testing.T) {
+	t.Parallel()
+	b := setup(t, graphOf(`{"id":"c","data":{"type":"code","variables":[{"variable":"o","value_selector":["start","o"]}]}}`, `{"id":"h","data":{"type":"human-input"}}`))
+	b.call = func(context.Context, *workflow.Execution) (*workflow.Result, error) {
+		return &workflow.Result{Outputs: value.Obj("o", value.Obj("k", "v"), "l", []any{value.Obj("k", "v")})}, nil
+	}
+	foreign := value.Obj("dify_model_identity", value.FileMarker, "type", "image", "transfer_method", "local_file", "related_id", ids.Random())
+	for _, v := range []any{foreign, []any{foreign}, value.Obj("deep", []any{value.Obj("er", foreign)})} {
+		_, err := b.RunNode(t.Context(), b.request("c", "c.o", v))
+		require.True(t, errs.Is(err, errs.InvalidParam))
+		q := b.request("c", "c.o", v)
+		q.Resolver = nil
+		_, err = b.RunNode(t.Context(), q)
+		require.True(t, errs.Is(err, errs.InvalidParam))
+	}
+	b.run(t, "c", "c.o", value.Obj("type", "x", "n", "a\x00b"))
+	for name, v := range map[string]any{"o": value.Obj("deep", foreign), "l": []any{foreign}} {
+		_, err := b.Edit(t.Context(), b.scope, b.find(t, "c", name).ID, debug.Edit{HasValue: true, Value: v, Resolver: files{}})
+		require.True(t, errs.Is(err, errs.InvalidParam), name)
+	}
+	_, err := b.RunNode(t.Context(), b.request("h"))
 	require.True(t, errs.Is(err, errs.InvalidParam))
 }

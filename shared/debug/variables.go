@@ -135,7 +135,7 @@ func fileValue(ctx context.Context, kind string, e Edit) (any, error) {
 			}
 		}
 	default:
-		return e.Value, nil
+		return resolve(ctx, e.Value, e.Resolver, false)
 	}
 	return resolveFiles(ctx, e.Value, e.Resolver)
 }

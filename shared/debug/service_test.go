@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,13 +31,26 @@ import (
 
 const draftID = "33333333-3333-4333-8333-333333333333"
 
-type source struct{ def run.Definition }
+type source struct {
+	mu  sync.Mutex
+	def run.Definition
+}
 
 func (s *source) Definition(_ context.Context, _, id string) (*run.Definition, error) {
 	if id != draftID {
 		return nil, errs.New(errs.NotFound, "")
 	}
-	return &s.def, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	def := s.def
+	return &def, nil
+}
+
+// set changes the draft's graph.
+func (s *source) set(graph string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.def.Graph = graph
 }
 
 // files makes a file of every reference to the own workspace.

@@ -14,6 +14,7 @@ func exceptions() []exception {
 		{"dial", "bench", "measures a server of its own on this machine"},
 		{"time", "bench", "measures real time"},
 		{"sleep", "bench", "polls a process of its own until it answers"},
+		{"dial", "shared/mail/smtp", "connects to the mail server of the operator's settings, never to an address of a user's"},
 		{"domain", "shared/file", "its storage is the CDK's portable bucket and its remote files come through an egress client; both are values it is given"},
 	}
 }

@@ -2,6 +2,7 @@ package smtp_test
 
 import (
 	"bufio"
+	"encoding/base64"
 	"net"
 	"strconv"
 	"strings"
@@ -21,6 +22,9 @@ type relay struct {
 	mu       sync.Mutex
 	mails    []string
 	refuse   bool
+	// offers is what the server says after its name.
+	offers string
+	signed []string
 }
 
 func newRelay(t *testing.T) *relay {
@@ -53,7 +57,12 @@ func (r *relay) serve(c net.Conn) {
 		}
 		switch verb, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(line)), " "); verb {
 		case "EHLO":
-			say("250-here\r\n250 8BITMIME")
+			say("250-here" + r.offers + "\r\n250 8BITMIME")
+		case "AUTH":
+			r.mu.Lock()
+			r.signed = append(r.signed, strings.TrimSpace(line))
+			r.mu.Unlock()
+			say("235 welcome")
 		case "RCPT":
 			r.mu.Lock()
 			refuse := r.refuse
@@ -95,13 +104,17 @@ func (r *relay) arrived() []string {
 	return append([]string(nil), r.mails...)
 }
 
-func open(t *testing.T, r *relay) driver.Driver {
+func open(t *testing.T, r *relay, change ...func(*smtp.Options)) driver.Driver {
 	t.Helper()
 	host, port, err := net.SplitHostPort(r.listener.Addr().String())
 	require.NoError(t, err)
 	n, err := strconv.Atoi(port)
 	require.NoError(t, err)
-	d, err := smtp.New(smtp.Options{Host: host, Port: n, LocalName: "millrace.test"})
+	o := smtp.Options{Host: host, Port: n, LocalName: "millrace.test"}
+	for _, f := range change {
+		f(&o)
+	}
+	d, err := smtp.New(o)
 	require.NoError(t, err)
 	return d
 }
@@ -125,12 +138,23 @@ func TestRefusedReader(t *testing.T) {
 	require.Empty(t, r.arrived())
 }
 
-func TestSettings(t *testing.T) {
+func TestSignsIn(t *testing.T) {
 	t.Parallel()
+	r := newRelay(t)
+	r.offers = "\r\n250-AUTH PLAIN LOGIN"
+	m := driver.Message{ID: "x", From: "a@example.com", To: []string{"b@example.com"}, Text: "x"}
+	require.NoError(t, open(t, r, func(o *smtp.Options) { o.Username, o.Password = "me", "secret" }).Send(t.Context(), m))
+	require.Equal(t, []string{"AUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("\x00me\x00secret"))}, r.signed)
+	require.Len(t, r.arrived(), 1)
+}
+
+func TestNothingGoesOutInPlainTextWhereTLSIsAsked(t *testing.T) {
+	t.Parallel()
+	r := newRelay(t)
+	m := driver.Message{ID: "x", From: "a@example.com", To: []string{"b@example.com"}, Text: "x"}
+	require.Error(t, open(t, r, func(o *smtp.Options) { o.TLS, o.Opportunistic = true, true }).Send(t.Context(), m), "the server offers no upgrade")
+	require.Error(t, open(t, r, func(o *smtp.Options) { o.TLS = true }).Send(t.Context(), m), "the server speaks plain text")
+	require.Empty(t, r.arrived())
 	_, err := smtp.New(smtp.Options{})
 	require.Error(t, err, "a server is needed")
-	for _, o := range []smtp.Options{{Host: "h", TLS: true}, {Host: "h", TLS: true, Opportunistic: true}, {Host: "h", Username: "u", Password: "p"}} {
-		_, err := smtp.New(o)
-		require.NoError(t, err)
-	}
 }

@@ -405,6 +405,10 @@ func TestExpiredFormsStopTheRun(t *testing.T) {
 	res, err := now.runs.Start(t.Context(), request(runID), nil)
 	require.NoError(t, err)
 	require.NotNil(t, res.Paused)
+	var due bool
+	require.NoError(t, a.pool.QueryRow(t.Context(), `SELECT due_at BETWEEN now() + interval '58 minutes' AND now() + interval '61 minutes' AND lease_owner IS NULL
+		FROM millrace_runs WHERE id = $1`, runID).Scan(&due))
+	require.True(t, due, "nobody has the run, and it comes back when its forms' time is over")
 	short := &services{pool: a.pool, store: a.store}
 	c := later{30 * time.Minute}
 	short.forms = humaninput.New(pgforms.New(a.pool), humaninput.Options{Clock: c, GlobalTimeout: time.Minute})

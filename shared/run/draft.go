@@ -147,6 +147,13 @@ func (s *Service) planOf(ctx context.Context, sp *spec) (*compiled, error) {
 
 // planFor returns what a new run executes.
 func (s *Service) planFor(ctx context.Context, req *StartRequest) (*compiled, error) {
+	if req.Replay != nil && req.Replay.pin != nil {
+		def, err := s.pinned(ctx, req, req.Replay.pin)
+		if err != nil {
+			return nil, err
+		}
+		return s.compileFor(def, req)
+	}
 	if req.Alone == nil {
 		return s.plan(ctx, req.TenantID, req.WorkflowID)
 	}

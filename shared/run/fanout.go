@@ -45,6 +45,7 @@ func (f fanOut) Start(ctx context.Context, p workflow.Part) error {
 	}
 	sp := x.spec
 	sp.Request.RunID, sp.Part, sp.Trace = p.RunID, &partOf{RunID: req.RunID}, inject(x.base)
+	sp.Request.Replay = nil // the journal that the part goes on from has what was taken over
 	raw, err := json.Marshal(&sp)
 	if err != nil {
 		return fmt.Errorf("encode spec of part: %w", err)

@@ -48,6 +48,8 @@ type StartRequest struct {
 	Chat   *ChatTurn     `json:"chat,omitempty"`
 	// Alone makes a run of one container of the graph instead of the whole graph.
 	Alone *Alone `json:"alone,omitempty"`
+	// Replay is set in runs that were made from another one.
+	Replay *Replay `json:"replay,omitempty"`
 	// Queue is where the run continues when this process cannot; "" means the
 	// service's default.
 	Queue string `json:"queue,omitempty"`
@@ -85,6 +87,7 @@ func (r *StartRequest) UnmarshalJSON(data []byte) error {
 		}
 		r.Files, _ = value.Revive(v).([]any)
 	}
+	r.Replay.revive()
 	if r.Inputs != nil {
 		value.Revive(r.Inputs)
 	}

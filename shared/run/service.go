@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/shared/errs"
 	"github.com/millrace/millrace/shared/eventstream"
 	"github.com/millrace/millrace/shared/ids"
+	"github.com/millrace/millrace/shared/run/replay"
 	"github.com/millrace/millrace/shared/runstore"
 	"github.com/millrace/millrace/shared/workflow"
 	"github.com/millrace/millrace/shared/workflow/engine"
@@ -31,6 +32,8 @@ type Deps struct {
 	Sender Sender
 	// Keeper gets the events of runs of drafts; nil keeps nothing.
 	Keeper Keeper
+	// Replays keeps which runs were made from which; nil: none can be.
+	Replays replay.Store
 }
 
 // Options tune a Service; zero values are usable.

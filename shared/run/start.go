@@ -192,7 +192,7 @@ func (s *Service) newExecution(ctx context.Context, c *compiled, sp spec, sink S
 	}
 	deadline, _ := ctx.Deadline()
 	x.engine = engine.New(c.plan, engine.Setup{
-		Info: runInfo(c, sp.whole()), Pool: newPool(c, sp.whole()), Inputs: shownInputs(c, req), Parts: fanOut{x},
+		Info: runInfo(c, sp.whole()), Pool: newPool(c, sp.whole()), Inputs: shownInputs(c, req), Parts: fanOut{x}, Recorded: req.Replay.recorded(),
 		Deadline: deadline, Stop: x.stop, Signal: x.signal, NewID: ids.New, Clock: s.Clock, Observe: s.observe,
 	}, x, s.opts.Engine)
 	return x
@@ -240,6 +240,9 @@ func (x *execution) run(ctx context.Context, g *runstore.Granted) (*Result, erro
 		s.meter.ended(x.base, out.Result)
 	} else if out.Result != nil {
 		x.partEnded()
+	}
+	if out.Result != nil {
+		x.replayEnded()
 	}
 	res := &Result{
 		RunID: req.RunID, TaskID: TaskID(req.RunID), WorkflowID: req.WorkflowID, CreatedAt: x.spec.StartedAt, Finished: out.Result, Paused: out.Paused,

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -114,15 +115,28 @@ func functionSettings(cfg config.Config) map[string]string {
 		"DATABASE_URL": cfg.Data.DatabaseURL, "REDIS_URL": cfg.Data.RedisURL, "BLOB_URL": cfg.Data.BlobURL,
 		"SECRET_KEY": cfg.Security.SecretKey, "MILLRACE_QUEUE_URL": cfg.Data.QueueURL,
 		"CONSOLE_API_URL": cfg.URLs.ConsoleAPI, "SERVICE_API_URL": cfg.URLs.ServiceAPI, "FILES_URL": cfg.URLs.Files,
-		"LOG_LEVEL":          cfg.Observe.LogLevel,
-		"MILLRACE_LEASE_TTL": min(cfg.Run.LeaseTTL, localLeaseTTL).String(),
+		"LOG_LEVEL":                     cfg.Observe.LogLevel,
+		"MILLRACE_LEASE_TTL":            min(cfg.Run.LeaseTTL, localLeaseTTL).String(),
+		"MILLRACE_FANOUT_OVER":          strconv.Itoa(cfg.Run.FanOutOver),
+		"MILLRACE_FANOUT_SIZE":          strconv.Itoa(cfg.Run.FanOutSize),
+		"MILLRACE_FANOUT_PER_RUN":       strconv.Itoa(cfg.Run.FanOutPerRun),
+		"MILLRACE_FANOUT_PER_WORKSPACE": strconv.Itoa(cfg.Run.FanOutPerWorkspace),
 	}
+}
+
+// localSettings are settings that every function of a laptop gets, whether the
+// template names them or not.
+func localSettings() []string {
+	return []string{"MILLRACE_LEASE_TTL", "MILLRACE_FANOUT_OVER", "MILLRACE_FANOUT_SIZE", "MILLRACE_FANOUT_PER_RUN", "MILLRACE_FANOUT_PER_WORKSPACE"}
 }
 
 // functionEnv gives a function the settings that its template names, and what
 // every function of a laptop may do: call what runs beside it.
 func functionEnv(f lambdaemu.Function, settings map[string]string) map[string]string {
-	env := map[string]string{"MILLRACE_EGRESS_ALLOW_PRIVATE": "true", "MILLRACE_LEASE_TTL": settings["MILLRACE_LEASE_TTL"]}
+	env := map[string]string{"MILLRACE_EGRESS_ALLOW_PRIVATE": "true"}
+	for _, name := range localSettings() {
+		env[name] = settings[name]
+	}
 	for name, v := range f.Env {
 		env[name] = v
 		if own, ok := settings[name]; ok {

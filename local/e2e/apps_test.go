@@ -5,6 +5,9 @@ package e2e
 import (
 	"fmt"
 	"strings"
+	"testing"
+
+	"github.com/millrace/millrace/shared/workflow"
 )
 
 // user is the end user of all runs.
@@ -22,11 +25,44 @@ type app struct {
 	id, key         string
 	chat            bool
 	// text is the whole text that a client must have in the end.
-	text func(input) string
-	// nodes is which nodes run, in this order.
+	text func(*ride) string
+	// outputs are those of the run; a chat's answer is its text.
+	outputs func(*ride) map[string]any
+	// nodes is which nodes run, in this order; nil when the order is not fixed.
 	nodes func(input) []string
+	// steps is how often each node runs to its end; nil: each of nodes once.
+	steps func(input) map[string]int
 	// effects are the nodes whose calls are counted.
 	effects []string
+	// settled, if any, is asked when all runs are over.
+	settled func(*testing.T, *world, *app)
+	// partial runs are those in which a try has failed: the contract has a status
+	// of its own for them.
+	partial bool
+	// streams is true when the text comes in many pieces.
+	streams bool
+	// slow apps wait for seconds: only some of the runs are theirs.
+	slow bool
+}
+
+// status is how runs of the app end.
+func (a *app) status() string {
+	if a.partial {
+		return workflow.StatusPartialSucceeded
+	}
+	return workflow.StatusSucceeded
+}
+
+// counts is how often each node of a run has to end.
+func (a *app) counts(in input) map[string]int {
+	if a.steps != nil {
+		return a.steps(in)
+	}
+	out := map[string]int{}
+	for _, id := range a.nodes(in) {
+		out[id]++
+	}
+	return out
 }
 
 func (a *app) body(in input) map[string]any {
@@ -130,17 +166,28 @@ const workflowNodes = `
         - {variable: draft, value_selector: [draft, text], value_type: string}
         - {variable: total, value_selector: [measure, total], value_type: number}`
 
+func reported(in input) string {
+	return fmt.Sprintf("héllo wörld, there were %d words and the report got 200", in.n)
+}
+
 func workflowApp() *app {
 	return &app{
-		name: "workflow", path: "/v1/workflows/run",
+		name: "workflow", path: "/v1/workflows/run", streams: true,
 		dsl: dsl("workflow", workflowNodes, "start>prepare", "prepare>tell", "tell>draft", "draft>measure", "measure>route",
 			"route:many>report", "report>reply", "reply>end", "route:false>short"),
-		text: func(in input) string {
-			text := counting(in.n) + "\n" + fmt.Sprint(in.n)
-			if in.n >= many {
-				text += fmt.Sprintf("\nhéllo wörld, there were %d words and the report got 200", in.n)
+		text: func(r *ride) string {
+			text := counting(r.in.n) + "\n" + fmt.Sprint(r.in.n)
+			if r.in.n >= many {
+				text += "\n" + reported(r.in)
 			}
 			return text
+		},
+		outputs: func(r *ride) map[string]any {
+			out := map[string]any{"draft": counting(r.in.n), "total": float64(r.in.n)}
+			if r.in.n >= many {
+				out["reply"] = reported(r.in)
+			}
+			return out
 		},
 		nodes: func(in input) []string {
 			list := []string{"start", "prepare", "tell", "draft", "measure", "route"}
@@ -184,16 +231,19 @@ const chatNodes = `
 
 func chatApp() *app {
 	return &app{
-		name: "chatflow", path: "/v1/chat-messages", chat: true,
+		name: "chatflow", path: "/v1/chat-messages", chat: true, streams: true,
 		dsl:     dsl("advanced-chat", chatNodes, "start>hello", "hello>think", "think>say", "say>note", "note>bye"),
-		text:    func(in input) string { return "You asked how many? I say <" + counting(in.n) + "> noted with 200." },
+		text:    func(r *ride) string { return "You asked how many? I say <" + counting(r.in.n) + "> noted with 200." },
 		nodes:   func(input) []string { return []string{"start", "hello", "think", "say", "note", "bye"} },
 		effects: []string{"think", "note"},
 	}
 }
 
 // dsl writes an app file. An edge is SOURCE[:HANDLE]>TARGET.
-func dsl(mode, nodes string, edges ...string) string {
+func dsl(mode, nodes string, edges ...string) string { return dslWith(mode, "[]", nodes, edges...) }
+
+// dslWith writes an app file with conversation variables.
+func dslWith(mode, variables, nodes string, edges ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `version: 0.7.0
 kind: app
@@ -201,7 +251,7 @@ app: {name: %[1]s under test, mode: %[1]s, icon: x, icon_type: emoji, icon_backg
 dependencies: []
 workflow:
   environment_variables: []
-  conversation_variables: []
+  conversation_variables: %[3]s
   features: {}
   graph:
     nodes:
@@ -213,7 +263,7 @@ workflow:
         - {variable: n, label: n, type: number, required: true, options: []}
         - {variable: pause, label: pause, type: number, required: true, options: []}%[2]s
     edges:
-`, mode, nodes)
+`, mode, nodes, variables)
 	for i, e := range edges {
 		source, target, _ := strings.Cut(e, ">")
 		source, handle, ok := strings.Cut(source, ":")

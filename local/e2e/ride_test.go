@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace/millrace/local/apiclient"
@@ -37,6 +38,13 @@ type ride struct {
 	finished bool
 	err      error
 	done     chan struct{}
+
+	met atomic.Bool // its moment to be killed has come
+
+	forms  []*form               // in the order in which they came up
+	asked  int                   // pauses seen
+	sent   int                   // forms that are answered
+	linger func(context.Context) // before each answer
 }
 
 func newRide(base string, a *app, in input) *ride {
@@ -87,6 +95,9 @@ func (r *ride) follow(ctx context.Context) error {
 		}
 		r.dropIncomplete()
 		r.mu.Unlock()
+		if err := r.answerAll(ctx); err != nil {
+			return err
+		}
 		_ = pause(ctx, 15*time.Millisecond) // the loop looks at ctx
 	}
 }
@@ -101,10 +112,14 @@ func (r *ride) position() (id, last string, events int) {
 // dropIncomplete forgets an event that came without an id of its own: it belongs
 // to the one after it, which is sent again together with it.
 func (r *ride) dropIncomplete() {
-	if n := len(r.events); n > 0 && r.events[n-1].Name == "message_end" {
+	for n := len(r.events); n > 0 && prefixes(r.events[n-1].Name); n-- {
 		r.events = r.events[:n-1]
 	}
 }
+
+// prefixes reports whether an event has no id of its own: it belongs to the one
+// after it.
+func prefixes(name string) bool { return name == "message_end" || name == formEvent }
 
 func (r *ride) on(ev apiclient.Event) error {
 	var head struct {
@@ -126,12 +141,16 @@ func (r *ride) on(ev apiclient.Event) error {
 		r.restarts++
 	case isText(ev):
 		r.texts++
-	case ev.Name != "message_end":
+	case !prefixes(ev.Name):
 		r.facts++
+	}
+	if err := r.noteForm(ev); err != nil {
+		r.mu.Unlock()
+		return err
 	}
 	over := ev.Name == "workflow_finished"
 	r.streamed++
-	cut := r.cut > 0 && r.streamed >= r.cut && ev.Name != "message_end"
+	cut := r.cut > 0 && r.streamed >= r.cut && !prefixes(ev.Name)
 	if over {
 		r.finished = true
 		r.segments++

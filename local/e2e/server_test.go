@@ -58,11 +58,14 @@ func newServer(t *testing.T, command string, args, env []string) *server {
 	return s
 }
 
-// newServerOn prepares a server on a world's database.
-func newServerOn(t *testing.T, w *world, args ...string) *server {
+// newServerOn prepares a server on a world's database, with more settings.
+func newServerOn(t *testing.T, w *world, settings []string, args ...string) *server {
 	return newServer(t, "up", append([]string{"--tick", "100ms"}, args...),
-		[]string{"DATABASE_URL=" + w.databaseURL, "MILLRACE_LEASE_TTL=1s"})
+		append([]string{"DATABASE_URL=" + w.databaseURL, "MILLRACE_LEASE_TTL=1s"}, settings...))
 }
+
+// splitting makes a server split iterations over few items.
+func splitting() []string { return []string{"MILLRACE_FANOUT_OVER=8", "MILLRACE_FANOUT_SIZE=4"} }
 
 // dataFolder returns a folder that an unprivileged Postgres can reach too.
 func dataFolder(t *testing.T) string {

@@ -13,37 +13,39 @@ import (
 // for granted, and for clients that break off again and again.
 func TestUndisturbed(t *testing.T) {
 	w := newWorld(t)
-	s := newServerOn(t, w)
+	s := newServerOn(t, w, splitting())
 	s.start()
 	s.ready(60 * time.Second)
 	apps := w.setUp(t, s)
 	var rides []*ride
-	for _, a := range apps {
-		for _, in := range []input{{n: 12, pause: 2}, {n: 3}} {
-			r := newRide(s.base, a, in)
-			r.start(t.Context())
-			<-r.done
-			if t.Failed() || r.err != nil {
-				t.Log(show(r.events))
-			}
-			w.verify(t, r)
-			require.Equal(t, 1, r.segments)
-			rides = append(rides, r)
-		}
+	ride := func(a *app, in input, cut int) {
+		r := newRide(s.base, a, in)
+		r.cut = cut
+		r.start(t.Context())
+		rides = append(rides, r)
 	}
 	for _, a := range apps {
+		ride(a, input{n: 12, pause: 2}, 0)
+		ride(a, input{n: 3}, 0)
 		for _, cut := range []int{1, 2, 5} {
-			r := newRide(s.base, a, input{n: 12, pause: 15})
-			r.cut = cut
-			r.start(t.Context())
-			<-r.done
-			w.verify(t, r)
-			require.Greater(t, r.segments, 3)
-			require.Zero(t, r.restarts, "nothing had to start again")
-			rides = append(rides, r)
+			ride(a, input{n: 12, pause: 15}, cut)
 		}
 	}
-	out := w.verifyAll(t, apps, rides)
+	for _, r := range rides {
+		<-r.done
+		if r.err != nil {
+			t.Log(show(r.events))
+		}
+		w.verify(t, r)
+		require.Zero(t, r.restarts, "%s: nothing had to start again", r.app.name)
+		if r.cut == 0 {
+			require.LessOrEqual(t, r.segments, 1+r.asked, "%s: streams end with a pause only", r.app.name)
+		} else {
+			require.Greater(t, r.segments, 2, r.app.name)
+		}
+	}
+	out := w.verifyAll(t, s.base, apps, rides)
 	require.Zero(t, out.again)
 	require.Zero(t, out.unheard)
+	require.NotZero(t, out.parts, "large iterations are split")
 }

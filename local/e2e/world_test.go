@@ -28,7 +28,7 @@ import (
 )
 
 var (
-	kills = flag.Int("kills", 200, "kill points at random moments, in both modes together")
+	kills = flag.Int("kills", 500, "kill points at random moments, in both modes together")
 	seed  = flag.Uint64("seed", 0, "seed of the random moments; 0 draws one and logs it")
 )
 
@@ -116,7 +116,7 @@ func (w *world) setUp(t *testing.T, s *server) []*app {
 	_, err := c.Login(ctx, "e2e@example.com", "end-to-end-1")
 	require.NoError(t, err)
 	require.NoError(t, c.UseModel(ctx, apiclient.Model{BaseURL: w.modelURL, APIKey: "e2e", Name: "e2e-chat"}))
-	list := []*app{workflowApp(), chatApp()}
+	list := scenarios()
 	for _, a := range list {
 		got, err := c.Import(ctx, strings.ReplaceAll(a.dsl, "ECHO", w.echoURL))
 		require.NoError(t, err, a.name)

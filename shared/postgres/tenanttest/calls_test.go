@@ -13,10 +13,12 @@ import (
 	"github.com/millrace/millrace/shared/app"
 	"github.com/millrace/millrace/shared/chat"
 	"github.com/millrace/millrace/shared/errs"
+	"github.com/millrace/millrace/shared/humaninput"
 	"github.com/millrace/millrace/shared/ids"
 	"github.com/millrace/millrace/shared/provider"
 	runhistory "github.com/millrace/millrace/shared/run/history"
 	"github.com/millrace/millrace/shared/runstore"
+	"github.com/millrace/millrace/shared/workflow/value"
 )
 
 // reach says what in a call names the thing, and so from where it must not be
@@ -269,6 +271,24 @@ func (s stores) otherCalls(h *house) []call {
 		{"providers.DefaultModels", inTenant, func(ctx context.Context, p place) (bool, error) {
 			l, err := s.providers.DefaultModels(ctx, p.tenant)
 			return len(l) > 0 && l[0].ModelRef == h.model, err
+		}, ""},
+	}
+}
+
+func (s stores) formCalls(h *house) []call {
+	f := h.form
+	return []call{
+		{"forms.Form", inTenant, func(ctx context.Context, p place) (bool, error) { return got(s.forms.Form(ctx, p.tenant, f.ID)) }, ""},
+		{"forms.OfRun", inTenant, func(ctx context.Context, p place) (bool, error) { return some(s.forms.OfRun(ctx, p.tenant, h.run)) }, ""},
+		{"forms.OfMessages", inApp, func(ctx context.Context, p place) (bool, error) {
+			m, err := s.forms.OfMessages(ctx, p.tenant, p.app, []string{h.message})
+			return len(m) > 0, err
+		}, ""},
+		{"forms.Uploads", inTenant, func(ctx context.Context, p place) (bool, error) { return some(s.forms.Uploads(ctx, p.tenant, f.ID)) }, ""},
+		{"forms.Submit", inTenant, func(ctx context.Context, p place) (bool, error) {
+			return s.forms.Submit(ctx, p.tenant, f.ID, humaninput.Submission{
+				ActionID: "ok", Data: value.Obj("note", "x"), At: f.CreatedAt.Add(time.Second),
+			}, f.CreatedAt.Add(-time.Second))
 		}, ""},
 	}
 }

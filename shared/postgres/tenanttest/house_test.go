@@ -18,6 +18,8 @@ import (
 	"github.com/millrace/millrace/shared/app"
 	"github.com/millrace/millrace/shared/chat"
 	"github.com/millrace/millrace/shared/file"
+	"github.com/millrace/millrace/shared/humaninput"
+	"github.com/millrace/millrace/shared/humaninput/formtest"
 	"github.com/millrace/millrace/shared/ids"
 	"github.com/millrace/millrace/shared/llm"
 	"github.com/millrace/millrace/shared/postgres"
@@ -26,6 +28,7 @@ import (
 	"github.com/millrace/millrace/shared/postgres/chats"
 	"github.com/millrace/millrace/shared/postgres/files"
 	"github.com/millrace/millrace/shared/postgres/history"
+	forms "github.com/millrace/millrace/shared/postgres/humaninput"
 	"github.com/millrace/millrace/shared/postgres/providers"
 	"github.com/millrace/millrace/shared/postgres/runs"
 	"github.com/millrace/millrace/shared/provider"
@@ -50,6 +53,7 @@ type stores struct {
 	history   *history.Store
 	providers *providers.Store
 	runs      *runstore.Store
+	forms     *forms.Store
 }
 
 func open(t *testing.T) stores {
@@ -58,7 +62,7 @@ func open(t *testing.T) stores {
 	p, err := postgres.Open(t.Context(), url, nil)
 	require.NoError(t, err)
 	t.Cleanup(p.Close)
-	return stores{p, accounts.New(p), apps.New(p), chats.New(p), files.New(p), history.New(p), providers.New(p), runstore.New(runs.New(p), 0)}
+	return stores{p, accounts.New(p), apps.New(p), chats.New(p), files.New(p), history.New(p), providers.New(p), runstore.New(runs.New(p), 0), forms.New(p)}
 }
 
 // house is a workspace with one of everything.
@@ -73,6 +77,7 @@ type house struct {
 	lease                                runstore.Lease
 	model                                provider.ModelRef
 	credential, spare                    string
+	form                                 *humaninput.Form
 }
 
 func at(minute int) time.Time { return time.Date(2026, 1, 2, 3, minute, 0, 0, time.UTC) }
@@ -93,6 +98,7 @@ func (s stores) newHouse(t *testing.T, name string) *house {
 	s.addApps(t, h)
 	s.addRun(t, h)
 	s.addModels(t, h)
+	s.addForm(t, h)
 	h.upload, h.tool = ids.New(), ids.New()
 	require.NoError(t, s.files.InsertUpload(ctx, &file.Upload{ID: h.upload, TenantID: h.tenant, StorageType: "local", Key: "k", Name: "a.txt",
 		Size: 1, Extension: "txt", CreatedBy: h.user, CreatedByRole: file.RoleEndUser, CreatedAt: at(0)}))
@@ -163,6 +169,19 @@ func (s stores) addRun(t *testing.T, h *house) {
 	h.feedback = chat.Feedback{ID: ids.New(), ConversationID: h.conversation, MessageID: h.message, Rating: "like", FromSource: "user", FromEndUserID: h.user,
 		CreatedAt: at(3), UpdatedAt: at(3)}
 	require.NoError(t, s.chats.SaveFeedback(ctx, chat.Scope{TenantID: h.tenant, AppID: h.app, EndUserID: h.user}, h.feedback))
+}
+
+// addForm has the run ask somebody.
+func (s stores) addForm(t *testing.T, h *house) {
+	t.Helper()
+	ctx := t.Context()
+	h.form = formtest.NewForm()
+	h.form.TenantID, h.form.AppID, h.form.RunID, h.form.MessageID = h.tenant, h.app, h.run, h.message
+	require.NoError(t, s.forms.Create(ctx, h.form, nil))
+	token := humaninput.UploadToken{ID: ids.New(), TenantID: h.tenant, AppID: h.app, FormID: h.form.ID, RecipientID: h.form.Recipients[0].ID,
+		Token: ids.Token(32), CreatedAt: at(0)}
+	require.NoError(t, s.forms.AddUploadToken(ctx, token))
+	require.NoError(t, s.forms.AddUpload(ctx, token, ids.Random(), at(0)))
 }
 
 func (s stores) addModels(t *testing.T, h *house) {

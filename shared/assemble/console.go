@@ -3,6 +3,7 @@ package assemble
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/millrace/millrace/migrations"
 	"github.com/millrace/millrace/shared/api/console"
@@ -118,7 +119,11 @@ func ConsoleWorkflows(_ context.Context, p *Platform) (cloudruntime.Handlers, er
 	if err != nil {
 		return cloudruntime.Handlers{}, err
 	}
-	return router(p, append(drafts, asked...)), nil
+	again, err := replayRoutes(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
+	return router(p, slices.Concat(drafts, asked, again)), nil
 }
 
 // Files builds files.

@@ -97,6 +97,9 @@ func runner(p *Platform) (*run.Service, error) {
 		if err != nil {
 			return nil, err
 		}
+		if s.Replays, err = replayStore(p); err != nil {
+			return nil, err
+		}
 		s.Keeper, err = storedDrafts(p)
 		return s, err
 	})

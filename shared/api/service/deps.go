@@ -16,6 +16,7 @@ import (
 	"github.com/millrace/millrace/shared/provider"
 	"github.com/millrace/millrace/shared/run"
 	"github.com/millrace/millrace/shared/run/history"
+	"github.com/millrace/millrace/shared/workflow"
 	"github.com/millrace/millrace/shared/workflow/value"
 )
 
@@ -87,6 +88,7 @@ type Runs interface {
 	Stop(ctx context.Context, tenantID, runID, reason string) error
 	Get(ctx context.Context, tenantID, runID string) (*run.View, error)
 	Snapshot(ctx context.Context, tenantID, runID string) (*run.Snapshot, error)
+	Journal(ctx context.Context, tenantID, runID string, after int64) ([]workflow.Event, error)
 }
 
 var _ Runs = (*run.Service)(nil)

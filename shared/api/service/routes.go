@@ -29,6 +29,7 @@ func WorkflowRun(d Deps) http.Handler {
 		{Method: "POST", Path: "/v1/workflows/{workflow_id}/run", Handler: a.forUser(inBodyRequired, a.runWorkflow)},
 		{Method: "POST", Path: "/v1/workflows/tasks/{task_id}/stop", Handler: a.forUser(inBodyRequired, a.stopWorkflow)},
 		{Method: "GET", Path: "/v1/workflow/{task_id}/events", Handler: a.forUser(inQueryRequired, a.events)},
+		{Method: "GET", Path: "/v1/workflows/run/{workflow_run_id}/events", Handler: a.forApp(a.timeline)},
 		{Method: "GET", Path: "/v1/form/human_input/{form_token}", Handler: a.forApp(a.humanForm)},
 		{Method: "POST", Path: "/v1/form/human_input/{form_token}", Handler: a.forUser(inBodyRequired, a.submitHumanForm)},
 	})

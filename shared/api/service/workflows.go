@@ -99,6 +99,9 @@ func (a *api) events(w http.ResponseWriter, r *http.Request, c *caller) error {
 	if err != nil {
 		return err
 	}
+	if sse.AsksForTimeline(r) {
+		return a.showTimeline(w, r, v, false)
+	}
 	last := r.Header.Get("Last-Event-ID")
 	if last == "" {
 		last = q.Text("last_event_id")

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -131,7 +132,7 @@ func compileChild(g *workflow.Graph, types Types, n *planNode) (*Plan, error) {
 
 func planned(cfg *workflow.NodeConfig, types Types) (planNode, error) {
 	if cfg.Type == "iteration-start" || cfg.Type == "loop-start" {
-		return planNode{cfg: cfg, kind: workflow.KindExecutable, silent: true}, nil
+		return planNode{cfg: cfg, node: marker{}, kind: workflow.KindExecutable, silent: true}, nil
 	}
 	t, ok := types.Lookup(cfg.Type)
 	if !ok {
@@ -155,6 +156,15 @@ func planned(cfg *workflow.NodeConfig, types Types) (planNode, error) {
 		n.writes = w.Writes()
 	}
 	return n, nil
+}
+
+// marker is a node that only marks where the graph of a container begins. Graphs
+// that lead to one by an edge of their own run it, to no effect.
+type marker struct{}
+
+// Run does nothing.
+func (marker) Run(context.Context, *workflow.Execution) (*workflow.Result, error) {
+	return &workflow.Result{}, nil
 }
 
 // connect resolves the edges between the nodes of this level. At the top, edges

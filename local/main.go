@@ -6,6 +6,7 @@
 //	go run ./local demo         the same, with an account, a model and example apps
 //	go run ./local up --lambda  run the deployable binaries on an emulated Lambda
 //	go run ./local migrate      bring DATABASE_URL's schema up to date
+//	go run ./local replay RUN   run a run again, see replay.go
 //
 // START HERE: up.go for what is started in which order, lambda.go for the
 // emulated cloud. What the functions do is wired in shared/assemble.
@@ -34,6 +35,9 @@ commands:
   up       start everything on one port (default)
   demo     start everything, then import and run the example apps
   migrate  bring the schema of DATABASE_URL up to date and exit
+  replay   run a run of a server again, from a node on (replay --help)
+  replay-batch
+           run the last runs of an app against its draft
 
 flags of up and demo:
   --listen ADDR   address to serve on (default 127.0.0.1:8080)
@@ -60,6 +64,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	command := "up"
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		command, args = args[0], args[1:]
+	}
+	if command == "replay" || command == "replay-batch" {
+		return replayCommand(ctx, command, args, out)
 	}
 	var o options
 	flags := flag.NewFlagSet("millrace", flag.ContinueOnError)

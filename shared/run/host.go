@@ -120,9 +120,9 @@ func (x *execution) serve() {
 func (x *execution) publishInBackground() {
 	s, box, topic := x.s, x.stream, x.spec.Request.RunID
 	ctx := context.WithoutCancel(x.base) // the run's trace, but not its end
-	s.background.Add(1)
+	done := s.background.begin()
 	go func() {
-		defer s.background.Done()
+		defer done()
 		for {
 			list, ok := box.take()
 			if !ok {

@@ -111,7 +111,7 @@ type Service struct {
 	active  map[string]*execution // by run id
 	polling bool
 	// background counts publishers and relays that outlive a call.
-	background sync.WaitGroup
+	background background
 }
 
 // New returns a service.
@@ -127,17 +127,7 @@ func (s *Service) Owner() string { return s.opts.Owner }
 
 // Wait returns when everything that calls have left to do in the background is
 // done, or ctx ends. A process calls it before it exits or freezes.
-func (s *Service) Wait(ctx context.Context) {
-	done := make(chan struct{})
-	go func() {
-		s.background.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
-}
+func (s *Service) Wait(ctx context.Context) { s.background.wait(ctx) }
 
 // compiled is a workflow version that is ready to run.
 type compiled struct {

@@ -314,9 +314,9 @@ func (x *execution) waitFor(ctx context.Context, wakeAt time.Time) (*workflow.Ru
 	follow, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if !wakeAt.IsZero() {
-		s.background.Add(1)
+		done := s.background.begin()
 		go func() {
-			defer s.background.Done()
+			defer done()
 			if clock.Sleep(follow, s.Clock, wakeAt.Sub(s.Clock.Now())) != nil {
 				return
 			}

@@ -121,13 +121,20 @@ func functionSettings(cfg config.Config) map[string]string {
 		"MILLRACE_FANOUT_SIZE":          strconv.Itoa(cfg.Run.FanOutSize),
 		"MILLRACE_FANOUT_PER_RUN":       strconv.Itoa(cfg.Run.FanOutPerRun),
 		"MILLRACE_FANOUT_PER_WORKSPACE": strconv.Itoa(cfg.Run.FanOutPerWorkspace),
+		"MAIL_TYPE":                     cfg.Mail.Type,
+		"MAIL_DEFAULT_SEND_FROM":        cfg.Mail.From,
+		"SMTP_SERVER":                   cfg.Mail.SMTPServer,
+		"SMTP_PORT":                     strconv.Itoa(cfg.Mail.SMTPPort),
+		"SMTP_USERNAME":                 cfg.Mail.SMTPUsername,
+		"SMTP_PASSWORD":                 cfg.Mail.SMTPPassword,
+		"SMTP_USE_TLS":                  strconv.FormatBool(cfg.Mail.SMTPUseTLS),
 	}
 }
 
 // localSettings are settings that every function of a laptop gets, whether the
 // template names them or not.
 func localSettings() []string {
-	return []string{"MILLRACE_LEASE_TTL", "MILLRACE_FANOUT_OVER", "MILLRACE_FANOUT_SIZE", "MILLRACE_FANOUT_PER_RUN", "MILLRACE_FANOUT_PER_WORKSPACE"}
+	return []string{"MILLRACE_LEASE_TTL", "MILLRACE_FANOUT_OVER", "MILLRACE_FANOUT_SIZE", "MILLRACE_FANOUT_PER_RUN", "MILLRACE_FANOUT_PER_WORKSPACE", "MAIL_TYPE"}
 }
 
 // functionEnv gives a function the settings that its template names, and what

@@ -207,6 +207,9 @@ func prepare(ctx context.Context, cfg *config.Config, o options, base string, st
 	}
 	cfg.Data.PoolSize = max(cfg.Data.PoolSize, poolSize)
 	cfg.Egress.AllowPrivate = true // developers call what runs beside them
+	if cfg.Mail.Type == "" {
+		cfg.Mail.Type = "log" // links in mails are what a developer wants to click
+	}
 	if cfg.Observe.LogLevel == "" {
 		cfg.Observe.LogLevel = "WARN"
 	}

@@ -338,6 +338,10 @@ func (r *Run) checkLimits(f *frame) {
 		r.abort(fmt.Sprintf("Maximum execution steps exceeded: %d > %d", f.steps, r.opts.MaxSteps))
 		return
 	}
+	if r.events > r.opts.MaxEvents {
+		r.abort(fmt.Sprintf("Maximum number of events exceeded: %d > %d", r.events, r.opts.MaxEvents))
+		return
+	}
 	if d := r.now().Sub(r.startedAt) - r.idleTime; d > r.opts.MaxTime {
 		r.abort(fmt.Sprintf("Maximum execution time exceeded: %.2fs > %ss", d.Seconds(), seconds(r.opts.MaxTime)))
 	}

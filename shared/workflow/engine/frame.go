@@ -155,23 +155,31 @@ func (r *Run) touch(c *container) {
 	}
 }
 
+// turnEvents is how many events may wait for their commit before containers
+// wait for it too: passes without a node that takes time would fill the memory.
+const turnEvents = 5000
+
 // turn lets containers begin passes and end, until there is nothing to do for
-// them. It works through a list, because a pass may be over at once.
+// them, or much to commit first. It works through a list, because a pass may be
+// over at once.
 func (r *Run) turn() {
 	if r.turning {
 		return
 	}
 	r.turning = true
 	defer func() { r.turning = false }()
-	for len(r.dirty) > 0 && r.verdict == nil {
+	for len(r.dirty) > 0 && r.verdict == nil && len(r.pending) < turnEvents {
 		c := r.dirty[0]
 		r.dirty = r.dirty[1:]
 		c.queued = false
 		if c.at.f.closed || c.at.node().phase != phaseOpen {
 			continue
 		}
-		for !c.ended && c.fan == nil && len(c.open) < c.opening.Parallel && r.verdict == nil {
+		for !c.ended && c.fan == nil && len(c.open) < c.opening.Parallel && r.verdict == nil && len(r.pending) < turnEvents {
 			r.beginPass(c)
+		}
+		if !c.ended && c.fan == nil && len(c.open) == 0 {
+			r.touch(c) // it goes on after the commit
 		}
 		if c.ended && len(c.open) == 0 && r.part.of() != c {
 			r.closeContainer(c)
@@ -251,6 +259,7 @@ func (r *Run) endPass(f *frame) {
 	}
 	r.emit(workflow.Event{Type: workflow.EventPassFinished, Frame: f.owner.at.f.path, Node: r.nodeEvent(f.owner.at), Pass: p})
 	r.applyPassEnd(f, p)
+	r.checkLimits(f)
 	r.touch(f.owner)
 	r.turn()
 }

@@ -16,6 +16,7 @@ func (r *Run) Restore(events []workflow.Event) (err error) {
 	defer r.recovered(&err)
 	r.streams.folding = true
 	defer func() { r.streams.folding = false }()
+	r.events = len(events)
 	for k := range events {
 		if err := r.fold(&events[k]); err != nil {
 			return fmt.Errorf("event %d of run %s: %w", events[k].Seq, r.info.ID, err)

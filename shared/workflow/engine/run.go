@@ -35,6 +35,7 @@ type Options struct {
 	FlushAfter     time.Duration // longest pure work between commits [50 ms]
 	MaxSteps       int           // node starts [500]
 	MaxTime        time.Duration // of the whole run [1200 s]
+	MaxEvents      int           // that a run's journal may have [1,000,000]
 	ReleaseWait    time.Duration // waits longer than this leave the process [10 s]
 	HandoverMargin time.Duration // before the deadline: no new effects [20 s]
 	HardMargin     time.Duration // before the deadline: effects are cancelled [5 s]
@@ -54,6 +55,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxSteps <= 0 {
 		o.MaxSteps = 500
+	}
+	if o.MaxEvents <= 0 {
+		o.MaxEvents = 1_000_000
 	}
 	set(&o.FlushAfter, 50*time.Millisecond)
 	set(&o.MaxTime, 1200*time.Second)
@@ -171,6 +175,7 @@ type Run struct {
 	idleTime time.Duration // spent paused
 
 	pending   []workflow.Event
+	events    int // so far, with those of earlier workers
 	lastFlush time.Time
 	launching []ref
 	running   int
@@ -224,7 +229,8 @@ func (r *Run) Execute(ctx context.Context) (out Outcome, err error) {
 	r.lookAgain(true)
 	r.turn()
 	for {
-		if err := r.advance(ctx); err != nil {
+		more, err := r.advance(ctx)
+		if err != nil {
 			return Outcome{}, err
 		}
 		r.noticeStop()
@@ -253,8 +259,14 @@ func (r *Run) Execute(ctx context.Context) (out Outcome, err error) {
 		}
 		r.streams.pump()
 		r.launch()
-		if out, leave := r.shouldLeave(); leave {
+		busy := more || len(r.dirty) > 0
+		if out, leave := r.shouldLeave(busy); leave {
 			return out, nil
+		}
+		if busy {
+			r.hear()
+			r.turn()
+			continue
 		}
 		if err := r.wait(ctx); err != nil {
 			return Outcome{}, err
@@ -280,13 +292,14 @@ func (r *Run) begin() {
 }
 
 // advance starts everything that is ready: pure nodes run at once, effects are
-// put in line for launch.
-func (r *Run) advance(ctx context.Context) error {
+// put in line for launch. After a while it lets others have their turn (commits,
+// effects, stop requests) and reports that there is more to do.
+func (r *Run) advance(ctx context.Context) (more bool, err error) {
 	r.dueRetries()
 	var held []ref
-	for len(r.ready) > 0 && r.verdict == nil {
+	for len(r.ready) > 0 && r.verdict == nil && !more {
 		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+			return false, context.Cause(ctx)
 		}
 		at := r.ready[0]
 		r.ready = r.ready[1:]
@@ -311,18 +324,14 @@ func (r *Run) advance(ctx context.Context) error {
 			r.startNode(at)
 			res, err := r.call(ctx, at, r.execution(at, nil))
 			if ctx.Err() != nil {
-				return context.Cause(ctx)
+				return false, context.Cause(ctx)
 			}
 			r.complete(at, res, err)
 		}
-		if len(r.pending) > 0 && r.now().Sub(r.lastFlush) > r.opts.FlushAfter && r.verdict == nil {
-			if err := r.flush(ctx); err != nil {
-				return err
-			}
-		}
+		more = len(r.pending) > 0 && r.now().Sub(r.lastFlush) > r.opts.FlushAfter
 	}
 	r.ready = append(held, r.ready...)
-	return nil
+	return more, nil
 }
 
 func (r *Run) startNode(at ref) {
@@ -415,15 +424,20 @@ func (r *Run) wait(ctx context.Context) error {
 		r.lookAgain(false)
 		return nil
 	}
+	r.hear()
+	return nil
+}
+
+// hear handles what effects have reported meanwhile.
+func (r *Run) hear() {
 	for r.verdict == nil {
 		select {
 		case m := <-r.msgs:
 			r.handle(m)
 		default:
-			return nil
+			return
 		}
 	}
-	return nil
 }
 
 // noticeStop looks for a stop request that came while there was no waiting.
@@ -450,12 +464,16 @@ func (r *Run) handle(m message) {
 	r.complete(m.at, m.res, m.err)
 }
 
-// shouldLeave says whether this process should let go of the run.
-func (r *Run) shouldLeave() (Outcome, bool) {
+// shouldLeave says whether this process should let go of the run. busy is true
+// when there is pure work to do.
+func (r *Run) shouldLeave(busy bool) (Outcome, bool) {
 	if !r.setup.Deadline.IsZero() && !r.now().Before(r.setup.Deadline.Add(-r.opts.HardMargin)) {
 		return Outcome{Verdict: HandedOver}, true
 	}
 	if r.running > 0 {
+		return Outcome{}, false
+	}
+	if busy && !r.draining() {
 		return Outcome{}, false
 	}
 	if r.halted != nil {
@@ -554,6 +572,7 @@ func (r *Run) emit(e workflow.Event) {
 		e.At = r.now()
 	}
 	r.pending = append(r.pending, e)
+	r.events++
 }
 
 // emitNode emits an event of a node.

@@ -182,7 +182,7 @@ func table(out io.Writer, list []comparison) error {
 	for i := range list {
 		c := &list[i]
 		if c.Refused != "" {
-			p.line(w, "%s\trefused\t%s\t\t\t", c.Before.RunID, c.Refused)
+			p.line(w, "%s\trefused\t-\t-\t-\t-", c.Before.RunID)
 			continue
 		}
 		outputs := "same"
@@ -192,18 +192,19 @@ func table(out io.Writer, list []comparison) error {
 		p.line(w, "%s\t%s\t%s\t%s\t%s\t%s", c.Before.RunID, change(c.Before.Status, c.After.Status), outputs,
 			change(fmt.Sprint(c.Before.Tokens), fmt.Sprint(c.After.Tokens)), change(c.Before.Price, c.After.Price),
 			change(fmt.Sprintf("%.2f", c.Before.Elapsed), fmt.Sprintf("%.2f", c.After.Elapsed)))
-		if c.After.Error != "" {
-			p.line(w, "  ! %s\t\t\t\t\t", c.After.Error)
-		}
 	}
 	if err := errors.Join(p.err, w.Flush()); err != nil {
 		return err
 	}
 	for i := range list {
-		if len(list[i].Differences) == 0 {
+		why := list[i].Refused + list[i].After.Error
+		if len(list[i].Differences) == 0 && why == "" {
 			continue
 		}
 		p.line(out, "\n%s", list[i].Before.RunID)
+		if why != "" {
+			p.line(out, "  ! %s", why)
+		}
 		for _, d := range list[i].Differences {
 			if d.Kind != "added" {
 				p.line(out, "  - %s: %s", d.Path, d.Before)

@@ -46,7 +46,7 @@ type Options struct {
 	// Engine tunes the engine.
 	Engine engine.Options
 	// StopPoll is how often running runs look for stop requests from other
-	// processes [150 ms].
+	// processes [50 ms].
 	StopPoll time.Duration
 	// JournalPoll is how often a joined client looks into the journal when the
 	// stream is silent [1 s].
@@ -74,7 +74,7 @@ func (o Options) withDefaults() Options {
 		o.Queue = "runs-professional"
 	}
 	if o.StopPoll <= 0 {
-		o.StopPoll = 150 * time.Millisecond
+		o.StopPoll = 50 * time.Millisecond
 	}
 	if o.JournalPoll <= 0 {
 		o.JournalPoll = time.Second

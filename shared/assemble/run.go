@@ -322,7 +322,6 @@ func RunWorkflow(_ context.Context, p *Platform) (cloudruntime.Handlers, error) 
 			p.Logger.WarnContext(ctx, "wake-up for a run that is gone", "run_id", m.RunID)
 			return nil, nil
 		}
-		s.Wait(ctx) // the platform may freeze the process after this
 		return nil, err
 	}}, nil
 }

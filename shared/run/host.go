@@ -123,6 +123,7 @@ func (x *execution) publishInBackground() {
 	done := s.background.begin()
 	go func() {
 		defer done()
+		defer close(box.drained)
 		for {
 			list, ok := box.take()
 			if !ok {
@@ -133,6 +134,15 @@ func (x *execution) publishInBackground() {
 			}
 		}
 	}()
+}
+
+// published waits until other processes can see everything, or ctx ends. It
+// waits for this execution alone: others may go on for as long as they like.
+func (x *execution) published(ctx context.Context) {
+	select {
+	case <-x.stream.drained:
+	case <-ctx.Done():
+	}
 }
 
 // keepLease renews the lease until endLease. When it is lost, or cannot be

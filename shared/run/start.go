@@ -83,6 +83,7 @@ func (s *Service) Continue(ctx context.Context, tenantID, runID string) error {
 		return s.giveUp(ctx, g, err)
 	}
 	_, err = x.run(ctx, g)
+	x.published(ctx) // the platform may freeze the process when this returns
 	if errs.Is(err, errs.LeaseLost) {
 		return nil // somebody else goes on with it
 	}

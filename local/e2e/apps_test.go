@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/millrace/millrace/shared/workflow"
 )
 
 // user is the end user of all runs.
@@ -36,21 +34,10 @@ type app struct {
 	effects []string
 	// settled, if any, is asked when all runs are over.
 	settled func(*testing.T, *world, *app)
-	// partial runs are those in which a try has failed: the contract has a status
-	// of its own for them.
-	partial bool
 	// streams is true when the text comes in many pieces.
 	streams bool
 	// slow apps wait for seconds: only some of the runs are theirs.
 	slow bool
-}
-
-// status is how runs of the app end.
-func (a *app) status() string {
-	if a.partial {
-		return workflow.StatusPartialSucceeded
-	}
-	return workflow.StatusSucceeded
 }
 
 // counts is how often each node of a run has to end.

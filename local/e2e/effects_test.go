@@ -71,13 +71,12 @@ func (w *world) verifyAll(t *testing.T, base string, apps []*app, rides []*ride)
 			out.parts++
 			continue
 		}
-		require.Equal(t, byID[s.app].status(), s.status, "run %s", s.id)
 		out.runs++
 		if !known[s.id] {
 			out.unheard++
 		}
 		delete(known, s.id)
-		w.verifyEffects(t, byID[s.app], s.id, calls, &out)
+		w.verifyEffects(t, byID[s.app], s, calls, &out)
 	}
 	require.Empty(t, known, "runs that a client has seen and that are lost")
 	require.Empty(t, calls, "calls that belong to no step of the journal")
@@ -125,9 +124,11 @@ func (w *world) written(t *testing.T, journal []workflow.Event) map[moment]int64
 // try that one worker began and ended has called once. One that a later worker
 // ended may have called once more for each worker that took over, and never with
 // another key. What it used up is taken out of calls.
-func (w *world) verifyEffects(t *testing.T, a *app, runID string, calls map[string]int, out *outcome) {
+func (w *world) verifyEffects(t *testing.T, a *app, s storedRun, calls map[string]int, out *outcome) {
 	t.Helper()
+	runID := s.id
 	journal := w.journal(t, runID)
+	require.Equal(t, statusOf(journal), s.status, "run %s", runID)
 	first := w.written(t, journal)
 	began := map[string]int64{} // by execution: the token under which its current try began
 	paused, finished, ended := map[string]bool{}, map[string]bool{}, map[string]int{}

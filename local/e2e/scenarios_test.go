@@ -331,7 +331,7 @@ const endOfRetries = `
 // retryingApp calls what fails twice.
 func retryingApp() *app {
 	a := saying(&app{
-		name: "retries", path: "/v1/workflows/run", partial: true,
+		name: "retries", path: "/v1/workflows/run",
 		dsl:     dsl("workflow", retries("again", 2, 150)+call("then", "/echo/then", `{"n": "{{#start.n#}}"}`, "")+endOfRetries, "start>again", "again>then", "then>end"),
 		nodes:   func(input) []string { return []string{"start", "again", "then", "end"} },
 		effects: []string{"again", "then"},
@@ -343,7 +343,7 @@ func retryingApp() *app {
 // waitingApp waits for its second try for so long that no worker keeps it.
 func waitingApp() *app {
 	a := saying(&app{
-		name: "long retries", path: "/v1/workflows/run", partial: true, slow: true,
+		name: "long retries", path: "/v1/workflows/run", slow: true,
 		dsl:     dsl("workflow", retries("again", 1, 10100)+call("then", "/echo/then", `{"n": "{{#start.n#}}"}`, "")+endOfRetries, "start>again", "again>then", "then>end"),
 		nodes:   func(input) []string { return []string{"start", "again", "then", "end"} },
 		effects: []string{"again", "then"},

@@ -44,9 +44,8 @@ const steps = 20
 // of effects.
 func apps(echo string) map[string]string {
 	httpNode := func(i int) appNode {
-		return appNode{fmt.Sprintf("h%d", i), fmt.Sprintf(`{type: http-request, title: h%d, desc: "", method: get, url: "%s/text", headers: "", params: "",
-          body: {type: none, data: []}, authorization: {type: no-auth, config: null}, timeout: {max_connect_timeout: 0, max_read_timeout: 0, max_write_timeout: 0},
-          ssl_verify: true, retry_config: {retry_enabled: false, max_retries: 1, retry_interval: 100}, variables: []}`, i, echo)}
+		id := fmt.Sprintf("h%d", i)
+		return appNode{id, fmt.Sprintf(httpData(id, echo+"/text"), "")}
 	}
 	chain := []appNode{{"start", startData}}
 	for i := range steps {

@@ -36,10 +36,11 @@ type server struct {
 	addr   string
 	api    *apiclient.Client
 	apps   map[string]apiclient.App
+	burst  int // runs at once in part (h)
 }
 
-func startServer(ctx context.Context, dir string, verbose bool) (*server, error) {
-	s := &server{dir: dir, binary: filepath.Join(dir, "millrace"), apps: map[string]apiclient.App{}}
+func startServer(ctx context.Context, dir string, burst int, verbose bool) (*server, error) {
+	s := &server{dir: dir, burst: burst, binary: filepath.Join(dir, "millrace"), apps: map[string]apiclient.App{}}
 	if err := goBuild(ctx, s.binary, "./local"); err != nil {
 		return nil, err
 	}

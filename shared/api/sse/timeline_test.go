@@ -75,7 +75,7 @@ func sample() []workflow.Event {
 
 func serve(t *testing.T, j *journal, target string, header http.Header) (*httptest.ResponseRecorder, error) {
 	t.Helper()
-	r := httptest.NewRequest("GET", target, nil)
+	r := httptest.NewRequest(http.MethodGet, target, nil)
 	for k, v := range header {
 		r.Header[k] = v
 	}

@@ -210,6 +210,7 @@ func newWorld(t *testing.T) *world {
 	mux.Handle("/v1/chat-messages/", service.ChatMessages(d))
 	mux.Handle("/v1/completion-messages", service.ChatMessages(d))
 	mux.Handle("POST /v1/workflows/", service.WorkflowRun(d))
+	mux.Handle("GET /v1/workflows/run/{workflow_run_id}/events", service.WorkflowRun(d))
 	mux.Handle("/v1/workflow/", service.WorkflowRun(d))
 	mux.Handle("/v1/form/", service.WorkflowRun(d))
 	mux.Handle("/v1/", service.Rest(d))

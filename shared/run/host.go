@@ -166,6 +166,7 @@ func (x *execution) keepLease() {
 				if reason != "" {
 					x.requestStop(reason)
 				}
+				x.watchCaller(ctx)
 			case ctx.Err() != nil:
 				return
 			case errs.Is(err, errs.LeaseLost) || clock.Since(x.s.Clock, good) > ttl:

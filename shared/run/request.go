@@ -50,6 +50,10 @@ type StartRequest struct {
 	Alone *Alone `json:"alone,omitempty"`
 	// Replay is set in runs that were made from another one.
 	Replay *Replay `json:"replay,omitempty"`
+	// CalledBy is the run whose node called this one, CallDepth how many runs
+	// called each other on the way here. Call sets both.
+	CalledBy  string `json:"called_by,omitempty"`
+	CallDepth int    `json:"call_depth,omitempty"`
 	// Queue is where the run continues when this process cannot; "" means the
 	// service's default.
 	Queue string `json:"queue,omitempty"`

@@ -59,6 +59,8 @@ type Options struct {
 	// PartsPerTenant is how many parts of large containers a tenant may have under
 	// way at once; 0 sets no limit.
 	PartsPerTenant int
+	// MaxCallDepth is how many runs may have called each other [5].
+	MaxCallDepth int
 	// Tracer makes spans of runs and nodes; nil makes none.
 	Tracer trace.Tracer
 	// Meter counts runs and measures runs and nodes; nil does not.
@@ -84,6 +86,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxWorkers <= 0 {
 		o.MaxWorkers = 200
+	}
+	if o.MaxCallDepth <= 0 {
+		o.MaxCallDepth = 5
 	}
 	if o.Tracer == nil {
 		o.Tracer = noop.NewTracerProvider().Tracer("")

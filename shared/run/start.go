@@ -106,6 +106,7 @@ func (s *Service) reopen(ctx context.Context, g *runstore.Granted) (*execution, 
 	if g.Run.StopReason != "" {
 		x.requestStop(g.Run.StopReason)
 	}
+	x.watchCaller(ctx)
 	if sp.Part != nil {
 		err = x.restorePart(ctx, g.Events)
 	} else {
@@ -169,11 +170,14 @@ type execution struct {
 	gone   error    // why the client gets nothing more
 	stream *mailbox // on its way to other processes
 
-	parent  map[string]string // trace context, when the caller has none
-	stop    chan string
-	signal  chan struct{}
-	cancel  context.CancelCauseFunc
-	renewed chan struct{} // closed when the renewal has ended
+	parent map[string]string // trace context, when the caller has none
+	stop   chan string
+	signal chan struct{}
+	cancel context.CancelCauseFunc
+	// deadline is when the platform ends this process.
+	deadline time.Time
+	called   map[string]bool // runs that nodes wait for; guarded by s.mu
+	renewed  chan struct{}   // closed when the renewal has ended
 }
 
 func (s *Service) newExecution(ctx context.Context, c *compiled, sp spec, sink Sink) *execution {
@@ -191,10 +195,10 @@ func (s *Service) newExecution(ctx context.Context, c *compiled, sp spec, sink S
 		x.client = newMailbox()
 		go x.serve()
 	}
-	deadline, _ := ctx.Deadline()
+	x.deadline, _ = ctx.Deadline()
 	x.engine = engine.New(c.plan, engine.Setup{
 		Info: runInfo(c, sp.whole()), Pool: newPool(c, sp.whole()), Inputs: shownInputs(c, req), Parts: fanOut{x}, Recorded: req.Replay.recorded(),
-		Deadline: deadline, Stop: x.stop, Signal: x.signal, NewID: ids.New, Clock: s.Clock, Observe: s.observe,
+		Deadline: x.deadline, Stop: x.stop, Signal: x.signal, NewID: ids.New, Clock: s.Clock, Observe: s.observe,
 	}, x, s.opts.Engine)
 	return x
 }
@@ -216,7 +220,7 @@ func (x *execution) run(ctx context.Context, g *runstore.Granted) (*Result, erro
 		attribute.String("millrace.run_id", req.RunID), attribute.String("millrace.app_id", req.AppID), attribute.Bool("millrace.resumed", g != nil)))
 	defer span.End()
 	x.base = context.WithoutCancel(traced)
-	x.ctx, x.cancel = context.WithCancelCause(x.base)
+	x.ctx, x.cancel = context.WithCancelCause(x.forNodes(x.base))
 	defer x.cancel(nil)
 	s.register(x)
 	if x.begun {
@@ -243,6 +247,7 @@ func (x *execution) run(ctx context.Context, g *runstore.Granted) (*Result, erro
 		x.partEnded()
 	}
 	if out.Result != nil {
+		x.stopCalled()
 		x.replayEnded()
 	}
 	res := &Result{

@@ -214,6 +214,7 @@ func TestSettingsAreKnownAndEnough(t *testing.T) {
 			"BLOB_URL":                 {catalogue.BlobRead, catalogue.BlobWrite},
 			"MILLRACE_QUEUE_URL":       {catalogue.SendRuns},
 			"MILLRACE_FUNCTION_PREFIX": {catalogue.CallCode},
+			"SMTP_SERVER":              {catalogue.SendMail},
 		} {
 			need := slices.ContainsFunc(uses, func(r catalogue.Resource) bool { return slices.Contains(f.Uses, r) })
 			_, have := d.Env[setting]
@@ -274,6 +275,8 @@ func TestRolesAllowWhatTheCatalogueSaysOnly(t *testing.T) {
 					want["SendRuns"] = true
 				case catalogue.CallCode:
 					want["CallCode"] = true
+				case catalogue.SendMail:
+					want["SmtpPassword"] = true
 				case catalogue.Redis, catalogue.Egress: // the network's business, not IAM's
 				default:
 					t.Fatalf("no policy is known for %s", use)

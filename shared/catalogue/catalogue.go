@@ -83,12 +83,13 @@ const (
 	CallCode  Resource = "call-code"  // may call the code functions
 	Egress    Resource = "egress"     // dials out for users
 	SecretKey Resource = "secret-key" // reads SECRET_KEY
+	SendMail  Resource = "send-mail"  // reads SMTP_PASSWORD and mails people
 )
 
 // Functions returns the table, in the order of the documentation. The caller
 // may not modify the slices inside.
 func Functions() []Function {
-	run := []Resource{Postgres, Redis, BlobRead, BlobWrite, SendRuns, CallCode, Egress, SecretKey}
+	run := []Resource{Postgres, Redis, BlobRead, BlobWrite, SendRuns, CallCode, Egress, SecretKey, SendMail}
 	console := []Resource{Postgres, Redis, BlobRead, BlobWrite, SecretKey}
 	served := []Function{
 		{
@@ -211,7 +212,7 @@ func behind(run []Resource) []Function {
 		},
 		{
 			Name: "tick", Kind: Schedule, Every: time.Minute, Timeout: 50 * time.Second, MemoryMB: 256,
-			Uses:    []Resource{Postgres, Redis, SendRuns},
+			Uses:    []Resource{Postgres, Redis, SendRuns, SendMail},
 			Summary: "Finds expired leases and due timers and relays what is left in the outbox.",
 			Sample:  "schedule.tick.json",
 		},

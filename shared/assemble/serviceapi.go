@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/shared/chat/assist"
 	"github.com/millrace/millrace/shared/cloudruntime"
 	"github.com/millrace/millrace/shared/run"
+	"github.com/millrace/millrace/shared/run/admission"
 )
 
 // ChatMessages builds chat-messages.
@@ -56,7 +57,12 @@ func runDeps(p *Platform) (service.Deps, error) {
 	if err != nil {
 		return service.Deps{}, err
 	}
-	return serviceDeps(p, runs)
+	d, err := serviceDeps(p, runs)
+	if err != nil {
+		return d, err
+	}
+	d.Runs, err = once(p, "admission", func() (*admission.Runs, error) { return admission.New(runs, p.Config.Run.AtOnce), nil })
+	return d, err
 }
 
 func serviceDeps(p *Platform, runs *run.Service) (d service.Deps, err error) {

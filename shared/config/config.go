@@ -108,6 +108,9 @@ type Run struct {
 	FanOutSize         int `env:"MILLRACE_FANOUT_SIZE" envDefault:"50"`
 	FanOutPerRun       int `env:"MILLRACE_FANOUT_PER_RUN" envDefault:"4"`
 	FanOutPerWorkspace int `env:"MILLRACE_FANOUT_PER_WORKSPACE" envDefault:"16"`
+	// AtOnce is how many runs one process has under way for clients; more wait for
+	// their turn (0: no limit).
+	AtOnce int `env:"MILLRACE_RUNS_AT_ONCE" envDefault:"1000"`
 	// FormTimeoutSeconds is the longest that a run waits for a person.
 	FormTimeoutSeconds int `env:"HUMAN_INPUT_GLOBAL_TIMEOUT_SECONDS" envDefault:"604800"`
 	// Owner names this process in leases; empty means a new random name.

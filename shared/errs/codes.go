@@ -63,6 +63,10 @@ const (
 	HumanInputFormSubmitted      Code = "human_input_form_submitted"
 	HumanInputFormExpired        Code = "human_input_form_expired"
 	WebFormRateLimitExceeded     Code = "web_form_rate_limit_exceeded"
+	// BudgetExceeded is ours: a budget of the app or the workspace is used up. 402
+	// and not 429, because clients repeat 429 by themselves and that helps nobody
+	// before the budget begins anew.
+	BudgetExceeded Code = "budget_exceeded"
 	// LeaseLost is internal to the run protocol: the writer is no longer the owner of the run.
 	LeaseLost Code = "lease_lost"
 	// DeadlineNear is internal to the run protocol: the worker must hand the run over.
@@ -137,6 +141,7 @@ var table = map[Code]row{
 	HumanInputFormSubmitted:      {412, "This form has already been submitted."},
 	HumanInputFormExpired:        {412, "This form has expired."},
 	WebFormRateLimitExceeded:     {429, "Too many form requests. Please try again later."},
+	BudgetExceeded:               {402, "The budget is used up."},
 	LeaseLost:                    {500, "Internal Server Error, please contact support."},
 	DeadlineNear:                 {500, "Internal Server Error, please contact support."},
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/millrace/millrace/shared/errs"
 	"github.com/millrace/millrace/shared/eventstream"
 	"github.com/millrace/millrace/shared/runstore"
+	"github.com/millrace/millrace/shared/usage"
 	"github.com/millrace/millrace/shared/workflow"
 	"github.com/millrace/millrace/shared/workflow/engine"
 )
@@ -28,8 +29,10 @@ func (x *execution) Commit(ctx context.Context, events []workflow.Event) error {
 		events[i].Seq, events[i].Token = x.seq, token
 		x.lastOf[events[i].Type] = x.seq
 	}
-	b := &runstore.Batch{Events: events}
-	if x.spec.Part == nil { // the rows of a part are those of the run that takes it over
+	b := &runstore.Batch{Events: events, CheckBudgets: !x.begun || callsModel(events)}
+	if x.spec.Part != nil {
+		b.Rows.Usage = x.project.usage(events, x.spec.Part.RunID)
+	} else { // the other rows of a part are those of the run that takes it over
 		b.Rows = x.project.rows(events, !x.begun, x.spec.StartedAt)
 	}
 	last := &events[len(events)-1]
@@ -76,6 +79,7 @@ func (x *execution) write(ctx context.Context, b *runstore.Batch) error {
 	}
 	hook("before_begin")
 	if x.lease, err = x.s.Store.Begin(ctx, run, x.s.opts.Owner, b); err != nil {
+		x.s.refusals.note(x.s.Clock, req.TenantID, req.AppID, err)
 		return err
 	}
 	hook("after_begin")
@@ -191,7 +195,7 @@ func (x *execution) endLease() {
 // requestStop tells the engine to stop; the first reason counts.
 func (x *execution) requestStop(reason string) {
 	select {
-	case x.stop <- reason:
+	case x.stop <- usage.Explain(reason):
 	default:
 	}
 }

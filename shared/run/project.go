@@ -26,6 +26,7 @@ func (p *projection) rows(events []workflow.Event, first bool, startedAt time.Ti
 	if first {
 		p.begin(&r, startedAt)
 	}
+	r.Usage = p.usage(events, p.req.RunID)
 	at := map[string]int{} // execution id -> index in r.Nodes
 	put := func(e *workflow.Event, finished *time.Time) {
 		row, id := p.node(e, finished), e.Node.ExecutionID

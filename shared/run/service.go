@@ -117,6 +117,7 @@ type Service struct {
 	polling bool
 	// background counts publishers and relays that outlive a call.
 	background background
+	refusals   refusals
 }
 
 // New returns a service.

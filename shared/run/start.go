@@ -57,6 +57,9 @@ func (s *Service) Start(ctx context.Context, req StartRequest, sink Sink) (*Resu
 	if req.TriggeredFrom == "" {
 		req.TriggeredFrom = "app-run"
 	}
+	if err := s.refusals.of(s.Clock, req.TenantID, req.AppID); err != nil {
+		return nil, err
+	}
 	x := s.newExecution(ctx, c, spec{Request: req, StartedAt: s.now(), Pin: pinOf(c.def), Trace: inject(ctx)}, sink)
 	return x.run(ctx, nil)
 }

@@ -151,6 +151,12 @@ type Usage struct {
 	TotalPrice       string // decimal
 	Currency         string
 	Object           *value.Object
+	// Provider and Model are who was called. Sums over several calls name nobody,
+	// which is how they are told from what is metered.
+	Provider string `json:",omitempty"`
+	Model    string `json:",omitempty"`
+	// Latency is how long the call took, in seconds.
+	Latency float64 `json:",omitempty"`
 }
 
 // Failure is the error of a node: Type is the contract's error type (for

@@ -31,6 +31,8 @@ type beginning struct {
 	kind   *string
 	ended  *time.Time
 	ids    beginningIDs
+	admit  bool // look at the budgets first
+	batch  *driver.Batch
 	nodes  []nodeCells
 }
 
@@ -45,7 +47,7 @@ type nodeCells struct {
 func newBeginning(run *driver.Run, owner string, ttl time.Duration, b *driver.Batch) (*beginning, error) {
 	x := &beginning{
 		lease: driver.Lease{TenantID: run.TenantID, RunID: run.ID, Owner: owner, Token: 1}, run: run, rows: &b.Rows, wakes: b.Wakes,
-		status: b.Status, ttl: ttl, final: final(b.Status), by: creator(&b.Rows),
+		status: b.Status, ttl: ttl, final: final(b.Status), by: creator(&b.Rows), admit: b.CheckBudgets, batch: b,
 	}
 	if n := len(b.Events); n > 0 {
 		x.lease.LastSeq = b.Events[n-1].Seq
@@ -123,10 +125,19 @@ func queueBegins(batch *pgx.Batch, list []*beginning) error {
 			owner, nodes = append(owner, int32(i+1)), append(nodes, &x.nodes[k])
 		}
 	}
+	queueAdmit(batch, list)
 	batch.Queue(sqlBegin, append(append(args, pgtype.FlatArray[int32](owner)), nodeColumns(nodes)...)...)
 	for _, x := range list {
 		queueRows(batch, &x.lease, x.rows)
 		if err := queueWakes(batch, x.wakes); err != nil {
+			return err
+		}
+	}
+	for _, x := range list {
+		if len(x.rows.Usage) == 0 { // hardly ever: a model is an effect, and a run begins before its first one
+			continue
+		}
+		if _, err := queueMeter(batch, &x.lease, x.batch); err != nil {
 			return err
 		}
 	}

@@ -62,6 +62,10 @@ const (
 
 	sqlAppend = `SELECT millrace_append_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
 
+	// Usage, and the budgets that it counts against; see the migration as well.
+	sqlAdmit = `SELECT millrace_admit_v1($1, $2)`
+	sqlMeter = `SELECT millrace_meter_v1($1, $2, $3, $4)`
+
 	sqlAcquire = `UPDATE millrace_runs SET lease_owner = $3, lease_token = lease_token + 1, status = 'running',
  signalled = false, lease_expires_at = clock_timestamp() + make_interval(secs => $4), due_at = clock_timestamp() + make_interval(secs => $4)
 WHERE id = $1 AND tenant_id = $2 AND finished_at IS NULL AND (lease_owner IS NULL OR lease_expires_at <= clock_timestamp())`
@@ -123,7 +127,7 @@ func (d *Driver) Begin(ctx context.Context, run *driver.Run, owner string, ttl t
 	if errors.As(err, &pg) && pg.Code == "23505" && strings.HasPrefix(pg.ConstraintName, "millrace_runs") {
 		return l, errs.New(errs.Conflict, "The run exists already.")
 	}
-	return l, err
+	return l, refused(err)
 }
 
 func (d *Driver) begin(ctx context.Context, list []*beginning) error {
@@ -131,7 +135,7 @@ func (d *Driver) begin(ctx context.Context, list []*beginning) error {
 	if err := queueBegins(batch, list); err != nil {
 		return err
 	}
-	return d.send(ctx, batch, nil)
+	return d.send(ctx, batch, reading{})
 }
 
 // Append implements driver.Driver.
@@ -143,10 +147,20 @@ func (d *Driver) Append(ctx context.Context, l *driver.Lease, ttl time.Duration,
 	if err := queueWakes(batch, b.Wakes); err != nil {
 		return "", err
 	}
+	metered, err := queueMeter(batch, l, b)
+	if err != nil {
+		return "", err
+	}
 	var stop string
-	err := d.send(ctx, batch, func(res pgx.BatchResults) error {
-		return res.QueryRow().Scan(&stop)
-	})
+	var over *string
+	read := reading{first: func(res pgx.BatchResults) error { return res.QueryRow().Scan(&stop) }}
+	if metered {
+		read.last = func(res pgx.BatchResults) error { return res.QueryRow().Scan(&over) }
+	}
+	err = d.send(ctx, batch, read)
+	if err == nil && stop == "" && over != nil {
+		stop, err = stopReason(*over)
+	}
 	return stop, fenced(err)
 }
 
@@ -181,17 +195,23 @@ func queueWakes(batch *pgx.Batch, wakes []driver.Wake) error {
 	return nil
 }
 
-// send runs a batch as one transaction. first, if any, reads the first answer.
-func (d *Driver) send(ctx context.Context, batch *pgx.Batch, first func(pgx.BatchResults) error) error {
+// reading reads the first and the last answer of a batch, those that are set.
+type reading struct{ first, last func(pgx.BatchResults) error }
+
+// send runs a batch as one transaction.
+func (d *Driver) send(ctx context.Context, batch *pgx.Batch, read reading) error {
 	res := d.db.SendBatch(ctx, batch)
 	n := batch.Len()
 	var err error
-	if first != nil {
-		err = first(res)
-		n--
-	}
-	for ; n > 0 && err == nil; n-- {
-		_, err = res.Exec()
+	for i := 0; i < n && err == nil; i++ {
+		switch {
+		case i == 0 && read.first != nil:
+			err = read.first(res)
+		case i == n-1 && read.last != nil:
+			err = read.last(res)
+		default:
+			_, err = res.Exec()
+		}
 	}
 	// Close reports the end of the transaction; only then is it committed.
 	return errors.Join(err, res.Close())
@@ -290,7 +310,7 @@ func (d *Driver) Release(ctx context.Context, l *driver.Lease, wakeAt time.Time,
 	if err := queueWakes(batch, wakes); err != nil {
 		return err
 	}
-	return fenced(d.send(ctx, batch, nil))
+	return fenced(d.send(ctx, batch, reading{}))
 }
 
 // Get implements driver.Driver.

@@ -61,6 +61,10 @@ type Batch struct {
 	Wakes  []Wake
 	// Status is the run's new status; "" keeps it. A final status ends the lease.
 	Status string
+	// CheckBudgets asks whether a budget of the run's app or workspace is used up.
+	// Begin then fails with errs.BudgetExceeded; Append writes the batch, stores
+	// the reason for which the run has to stop, and returns it.
+	CheckBudgets bool
 }
 
 // Wake is a message that makes some worker look at a run. It carries no state.

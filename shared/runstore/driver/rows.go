@@ -19,6 +19,28 @@ type Rows struct {
 	MessagePause *MessagePauseRow // update
 	Files        []MessageFileRow // insert
 	Variables    []VariableRow    // insert, or update when the row exists
+	Usage        []UsageRow       // insert, unless the row exists
+}
+
+// UsageRow is what one try of a node used of a model: a row of millrace_usage.
+// The try is its key, so that nothing counts twice, however often it is written.
+type UsageRow struct {
+	ExecutionID      string    `json:"execution_id"`
+	Attempt          int       `json:"attempt"`
+	RunID            string    `json:"run_id"` // of the whole run, also in the batches of its parts
+	NodeID           string    `json:"node_id"`
+	ConversationID   *string   `json:"conversation_id"`
+	Role             string    `json:"by_role"` // account or end_user
+	By               *string   `json:"by_id"`
+	Provider         string    `json:"provider"`
+	Model            string    `json:"model"`
+	PromptTokens     int64     `json:"prompt_tokens"`
+	CompletionTokens int64     `json:"completion_tokens"`
+	TotalTokens      int64     `json:"total_tokens"`
+	TotalPrice       string    `json:"total_price"` // decimal
+	Currency         string    `json:"currency"`
+	Latency          float64   `json:"latency"` // seconds
+	At               time.Time `json:"created_at"`
 }
 
 // Creator is who made a row.

@@ -14,12 +14,14 @@ import (
 	"github.com/millrace/millrace/shared/errs"
 	"github.com/millrace/millrace/shared/ids"
 	"github.com/millrace/millrace/shared/runstore/driver"
+	"github.com/millrace/millrace/shared/usage"
 	"github.com/millrace/millrace/shared/workflow"
 )
 
 // Driver is the store. New makes one.
 type Driver struct {
 	clock clock.Clock
+	meter Meter
 
 	mu     sync.Mutex
 	runs   map[string]*stored
@@ -38,6 +40,12 @@ type stored struct {
 	rows      []driver.Rows
 }
 
+// Meter counts usage and knows budgets. *memusage.Store is one.
+type Meter interface {
+	Record(tenantID, appID string, list []driver.UsageRow)
+	Exceeded(tenantID, appID string) *usage.State
+}
+
 // waiting is a wake-up that somebody is relaying until then.
 type waiting struct {
 	wake    driver.Wake
@@ -53,6 +61,28 @@ var _ driver.Driver = (*Driver)(nil)
 // New returns an empty store.
 func New(c clock.Clock) *Driver {
 	return &Driver{clock: c, runs: map[string]*stored{}, inbox: map[[2]string]bool{}}
+}
+
+// UseMeter has usage counted; without a meter nothing is. Call it before the
+// store is used.
+func (d *Driver) UseMeter(m Meter) *Driver {
+	d.meter = m
+	return d
+}
+
+// metered counts what a batch used, and marks the run when it has to stop.
+func (d *Driver) metered(s *stored, b *driver.Batch) {
+	if d.meter == nil {
+		return
+	}
+	r := &s.run
+	d.meter.Record(r.TenantID, r.AppID, b.Rows.Usage)
+	if !b.CheckBudgets || r.Finished() || r.StopReason != "" {
+		return
+	}
+	if over := d.meter.Exceeded(r.TenantID, r.AppID); over != nil {
+		r.StopReason = over.StopReason()
+	}
 }
 
 // Rows returns the row changes of a run's batches, for tests.
@@ -84,6 +114,11 @@ func (d *Driver) Begin(_ context.Context, run *driver.Run, owner string, ttl tim
 	if d.runs[run.ID] != nil {
 		return driver.Lease{}, errs.New(errs.Conflict, "The run exists already.")
 	}
+	if d.meter != nil && b.CheckBudgets {
+		if over := d.meter.Exceeded(run.TenantID, run.AppID); over != nil {
+			return driver.Lease{}, over.Err()
+		}
+	}
 	s := &stored{run: *run, owner: owner, expires: d.clock.Now().Add(ttl), dueAt: d.clock.Now().Add(ttl)}
 	s.run.Status, s.run.Token, s.run.CreatedAt = driver.StatusRunning, 1, d.clock.Now()
 	d.runs[run.ID] = s
@@ -104,6 +139,7 @@ func (d *Driver) write(s *stored, b *driver.Batch) {
 	if s.run.Finished() {
 		s.owner, s.expires = "", time.Time{}
 	}
+	d.metered(s, b)
 }
 
 func (d *Driver) wake(wakes []driver.Wake, claimed time.Duration) {

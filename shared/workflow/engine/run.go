@@ -248,6 +248,9 @@ func (r *Run) Execute(ctx context.Context) (out Outcome, err error) {
 		if err := r.flush(ctx); err != nil {
 			return Outcome{}, err
 		}
+		if r.noticeStop(); r.verdict != nil {
+			continue // the commit has brought a stop: nothing more is launched
+		}
 		if len(r.fans) > 0 {
 			changed, err := r.tend(ctx)
 			if err != nil {

@@ -41,6 +41,7 @@ func defaultValue(d workflow.DefaultValue) any {
 func addUsage(sum, u *workflow.Usage) *workflow.Usage {
 	if sum == nil {
 		c := *u
+		c.Provider, c.Model, c.Latency = "", "", 0 // a sum
 		return &c
 	}
 	out := &workflow.Usage{

@@ -107,7 +107,7 @@ func (c *call) finish(res *workflow.Result, messages []llm.Message, got *llm.Res
 	if c.separated {
 		text, reasoning = separate(got.Text)
 	}
-	usage := modelcall.SetUsage(res, got.Usage)
+	usage := modelcall.SetUsage(res, c.Config, got.Usage)
 	reason := any(nil)
 	if got.FinishReason != "" {
 		reason = got.FinishReason

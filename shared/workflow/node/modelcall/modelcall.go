@@ -87,12 +87,12 @@ func (c *Call) Request(messages []llm.Message) llm.Request {
 }
 
 // SetUsage stores what a call cost and returns the contract's usage object.
-func SetUsage(res *workflow.Result, u llm.Usage) *value.Object {
+func SetUsage(res *workflow.Result, model Config, u llm.Usage) *value.Object {
 	o, _ := value.From(u).(*value.Object)
 	price := u.TotalPrice.String()
 	res.Usage = &workflow.Usage{
 		PromptTokens: int64(u.PromptTokens), CompletionTokens: int64(u.CompletionTokens), TotalTokens: int64(u.TotalTokens),
-		TotalPrice: price, Currency: u.Currency, Object: o,
+		TotalPrice: price, Currency: u.Currency, Object: o, Provider: model.Provider, Model: model.Name, Latency: u.Latency,
 	}
 	res.Metadata = value.Obj("total_tokens", int64(u.TotalTokens), "total_price", price, "currency", u.Currency)
 	return o

@@ -135,7 +135,7 @@ func (n *node) run(ctx context.Context, x *workflow.Execution, query string, fil
 	}
 	// An answer in one piece has no first token.
 	got.Usage.TimeToFirstToken, got.Usage.TimeToGenerate = nil, nil
-	usage := modelcall.SetUsage(res, got.Usage)
+	usage := modelcall.SetUsage(res, n.model, got.Usage)
 	res.ProcessData.Set("usage", usage)
 	res.ProcessData.Set("llm_text", got.Text)
 	if len(got.ToolCalls) > 0 {

@@ -112,7 +112,7 @@ func (n *node) run(ctx context.Context, x *workflow.Execution, query string, res
 	if err != nil {
 		return err
 	}
-	usage := modelcall.SetUsage(res, got.Usage)
+	usage := modelcall.SetUsage(res, n.model, got.Usage)
 	res.ProcessData = value.Obj("model_mode", n.model.Mode, "prompts", modelcall.Saved(n.model.Mode, messages), "usage", usage,
 		"finish_reason", orNil(got.FinishReason), "model_provider", n.model.Provider, "model_name", n.model.Name)
 	i, err := n.choice(got.Text)

@@ -182,7 +182,7 @@ func (s *Service) compileFor(def *Definition, req *StartRequest) (*compiled, err
 // keep brings events of runs of drafts to the keeper.
 func (x *execution) keep(ctx context.Context, events []workflow.Event) error {
 	req := &x.spec.Request
-	if x.s.Keeper == nil || req.InvokeFrom != InvokeFromDebugger {
+	if x.s.Keeper == nil || req.InvokeFrom != InvokeFromDebugger || req.CallDepth > 0 {
 		return nil
 	}
 	return x.s.Keeper.Keep(ctx, req, events)

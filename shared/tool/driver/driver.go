@@ -5,6 +5,7 @@ package driver
 import (
 	"context"
 
+	"github.com/millrace/millrace/shared/workflow"
 	"github.com/millrace/millrace/shared/workflow/value"
 )
 
@@ -34,6 +35,8 @@ type Provider struct {
 	Labels             []string
 	Icon               Icon
 	Tools              []*Tool
+	// AppID is the app that a provider of type Workflow runs.
+	AppID string
 }
 
 // Icon is a picture: its content, or what the contract shows in its place (a
@@ -128,8 +131,6 @@ type Call struct {
 	// Key is stable for one try over crashes and workers: send it as
 	// Idempotency-Key where the other side may honour it.
 	Key string
-	// Depth is how many workflows called each other on the way here.
-	Depth int
 }
 
 // MessageType is the kind of a message.
@@ -148,6 +149,7 @@ const (
 	Variable  MessageType = "variable"
 	Log       MessageType = "log"
 	Resources MessageType = "retriever_resources"
+	Spent     MessageType = "usage" // what a call has cost; shown to nobody
 )
 
 // Message is a part of what a tool answers.
@@ -168,6 +170,8 @@ type Message struct {
 	MIMEType string
 	// File is what Attached, ImageLink and FileLink stand for, when it is stored.
 	File *value.File
+	// Usage of Spent.
+	Usage *workflow.Usage
 }
 
 // Runtime provides the tools of one provider type. Its errors carry a code of

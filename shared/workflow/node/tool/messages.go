@@ -23,6 +23,7 @@ type outputs struct {
 	files     []any
 	json      []any
 	variables *value.Object
+	usage     *workflow.Usage
 }
 
 func newOutputs(emit func(workflow.Chunk)) *outputs {
@@ -58,8 +59,22 @@ func (o *outputs) take(m tools.Message) error {
 		o.json = append(o.json, m.Value)
 	case driver.Variable:
 		return o.variable(m)
+	case driver.Spent:
+		o.usage = m.Usage
 	}
 	return nil
+}
+
+// account adds what the call has cost to a result.
+func (o *outputs) account(res *workflow.Result) {
+	u := o.usage
+	if u == nil || u.TotalTokens == 0 {
+		return
+	}
+	res.Usage = u
+	res.Metadata.Set("total_tokens", u.TotalTokens)
+	res.Metadata.Set("total_price", u.TotalPrice)
+	res.Metadata.Set("currency", u.Currency)
 }
 
 // variable sets an output of the tool's own, or adds to one that is streamed.

@@ -108,7 +108,9 @@ func (n *node) Run(ctx context.Context, x *workflow.Execution) (*workflow.Result
 	}
 	call.Parameters = params
 	out := newOutputs(x.Emit)
-	if err := n.tools.Invoke(ctx, t, call, out.take); err != nil {
+	err = n.tools.Invoke(ctx, t, call, out.take)
+	out.account(res) // also of a failed call
+	if err != nil {
 		return res, failure(ctx, err, typeInvoke, "Failed to invoke tool: ")
 	}
 	res.Outputs = out.all()

@@ -28,8 +28,9 @@ import (
 )
 
 var (
-	kills = flag.Int("kills", 500, "kill points at random moments, in both modes together")
-	seed  = flag.Uint64("seed", 0, "seed of the random moments; 0 draws one and logs it")
+	kills  = flag.Int("kills", 500, "kill points at random moments, in both modes together")
+	update = flag.Bool("update", false, "record the journals of shared/run/testdata again, as those of this version")
+	seed   = flag.Uint64("seed", 0, "seed of the random moments; 0 draws one and logs it")
 )
 
 // program is the command under test, built once.

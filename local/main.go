@@ -38,6 +38,7 @@ commands:
   replay   run a run of a server again, from a node on (replay --help)
   replay-batch
            run the last runs of an app against its draft
+  usage    show what the apps of a server used of models (usage --help)
 
 flags of up and demo:
   --listen ADDR   address to serve on (default 127.0.0.1:8080)
@@ -67,6 +68,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if command == "replay" || command == "replay-batch" {
 		return replayCommand(ctx, command, args, out)
+	}
+	if command == "usage" {
+		return usageCommand(ctx, args, out)
 	}
 	var o options
 	flags := flag.NewFlagSet("millrace", flag.ContinueOnError)

@@ -101,6 +101,11 @@ func ConsoleApps(_ context.Context, p *Platform) (cloudruntime.Handlers, error) 
 		Apps: appSvc, Chats: chats, History: past, Files: stored, Signer: stored.Signer(), Auth: auth.Member,
 		Clock: p.Clock, Forms: asked,
 	})...)
+	metered, err := usageRoutes(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
+	routes = append(routes, metered...)
 	runs, err := watcher(p)
 	if err != nil {
 		return cloudruntime.Handlers{}, err

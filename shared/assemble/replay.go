@@ -38,5 +38,8 @@ func replayRoutes(p *Platform) (routes []edge.Route, err error) {
 	if d.Files, err = fileService(p); err != nil {
 		return nil, err
 	}
+	if d.Usage, err = usageService(p); err != nil {
+		return nil, err
+	}
 	return runs.Routes(d), nil
 }

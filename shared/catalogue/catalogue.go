@@ -158,8 +158,13 @@ func Functions() []Function {
 		{
 			Name: "console-apps", Kind: HTTP, Timeout: 60 * time.Second, MemoryMB: 256, Uses: append([]Resource{Egress}, console...),
 			Summary: "Apps, DSL import and export, site, API keys; the rest of the console API.",
-			Routes:  []Route{{"", "/console/api/{rest...}"}},
-			Sample:  "apigateway-v1.console-apps.json",
+			Routes: []Route{
+				{"", "/console/api/{rest...}"},
+				{"", "/console/api/workspaces/current/usage"},
+				{"", "/console/api/workspaces/current/budgets"},
+				{"", "/console/api/workspaces/current/budgets/{budget_id}"},
+			},
+			Sample: "apigateway-v1.console-apps.json",
 		},
 		{
 			Name: "console-workflows", Kind: HTTP, Streaming: true, Timeout: 15 * time.Minute, MemoryMB: 512, Uses: run,

@@ -213,6 +213,20 @@ type Sum struct {
 	Latency          float64
 }
 
+// Add adds the numbers of a sum of the same currency.
+func (s *Sum) Add(o *Sum) {
+	s.Calls += o.Calls
+	s.PromptTokens += o.PromptTokens
+	s.CompletionTokens += o.CompletionTokens
+	s.TotalTokens += o.TotalTokens
+	s.Latency += o.Latency
+	a, err := llm.ParseDecimal(s.TotalPrice)
+	b, err2 := llm.ParseDecimal(o.TotalPrice)
+	if err == nil && err2 == nil {
+		s.TotalPrice = Plain(a.Add(b))
+	}
+}
+
 // Sort orders sums by their group.
 func Sort(list []Sum) {
 	slices.SortFunc(list, func(a, b Sum) int {

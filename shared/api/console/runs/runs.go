@@ -16,6 +16,7 @@ import (
 
 	"github.com/millrace/millrace/shared/account"
 	"github.com/millrace/millrace/shared/api/console"
+	usageroutes "github.com/millrace/millrace/shared/api/console/usage"
 	"github.com/millrace/millrace/shared/api/edge"
 	"github.com/millrace/millrace/shared/api/sse"
 	"github.com/millrace/millrace/shared/app"
@@ -25,6 +26,7 @@ import (
 	"github.com/millrace/millrace/shared/run"
 	"github.com/millrace/millrace/shared/run/history"
 	"github.com/millrace/millrace/shared/run/replay"
+	"github.com/millrace/millrace/shared/usage"
 	"github.com/millrace/millrace/shared/workflow/value"
 )
 
@@ -63,8 +65,10 @@ type Deps struct {
 	Replays replay.Store
 	History *history.Service
 	Files   Files
-	Clock   clock.Clock
-	Logger  *slog.Logger
+	// Usage tells what runs used of models; nil leaves it out.
+	Usage  *usage.Service
+	Clock  clock.Clock
+	Logger *slog.Logger
 	// Ping is the longest silence of a stream; 0 means 10 s.
 	Ping time.Duration
 }
@@ -166,6 +170,13 @@ func (a *api) detail(w http.ResponseWriter, r *http.Request, p account.Principal
 			"batch_id", orNull(made[i].BatchID), "created_at", made[i].CreatedAt.Unix()))
 	}
 	out.Set("replays", list)
+	if a.Usage != nil {
+		sums, err := a.Usage.Sums(ctx, usage.Filter{TenantID: p.Tenant.ID, AppID: q.AppID, RunID: q.RunID, GroupBy: usage.ByModel})
+		if err != nil {
+			return err
+		}
+		out.Set("usage", usageroutes.Bodies(sums, usage.ByModel))
+	}
 	return edge.OK(w, out)
 }
 

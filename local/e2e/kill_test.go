@@ -182,10 +182,10 @@ func moments(a *app, in input) []func(*ride) bool {
 	}
 	var out []func(*ride) bool
 	at := func(n int) { out = append(out, func(r *ride) bool { seen, _ := r.counts(); return seen == n }) }
-	for n := 1; n <= min(facts, 14); n++ {
+	for n := 1; n <= min(facts, 12); n++ {
 		at(n)
 	}
-	for n := 17; n < facts; n += 5 { // the passes are much alike
+	for n := 15; n < facts; n += 7 { // the passes are much alike
 		at(n)
 	}
 	if a.streams {
@@ -208,6 +208,7 @@ func moments(a *app, in input) []func(*ride) bool {
 func TestKillAtEveryBoundary(t *testing.T) {
 	for i, mode := range modes {
 		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
 			f := newField(t, i, splitting())
 			in := input{n: 10, pause: 4}
 			due := make(chan struct{}, 1)
@@ -246,6 +247,9 @@ func once(at func(*ride) bool, due chan<- struct{}) func(*ride) {
 	}
 }
 
+// together is how long a kill waits for other moments.
+const together = 10 * time.Millisecond
+
 // killDue kills whenever a moment has come, until all rides have met theirs or
 // are over. It returns how many did not meet it.
 func (f *field) killDue(rides []*ride, due <-chan struct{}) int {
@@ -266,6 +270,7 @@ func (f *field) killDue(rides []*ride, due <-chan struct{}) int {
 	for {
 		select {
 		case <-due:
+			_ = pause(f.ctx, together)
 			f.kill(true)
 			continue
 		case <-over:
@@ -295,6 +300,7 @@ func TestKillAtRandom(t *testing.T) {
 	}
 	for i, mode := range modes {
 		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
 			t.Logf("to repeat the moments: -seed %d", s)
 			f := newField(t, i, splitting())
 			want := *kills / len(modes)
@@ -317,7 +323,7 @@ func TestKillAtRandom(t *testing.T) {
 }
 
 // riders are how many clients run apps at the same time.
-const riders = 14
+const riders = 18
 
 // rideOn runs apps one after the other until stop. One client runs the slow
 // apps, the others all the rest.

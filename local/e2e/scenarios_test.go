@@ -139,10 +139,12 @@ func sequentialApp() *app {
 	}, "all", func(r *ride) string { return rung(third(r.in)) })
 }
 
+const parallelName = "parallel iteration"
+
 // parallelApp is split into parts where the server splits lists of its length.
 func parallelApp() *app {
 	return saying(&app{
-		name: "parallel iteration", path: "/v1/workflows/run",
+		name: parallelName, path: "/v1/workflows/run",
 		dsl:     dsl("workflow", listNode("n")+each(10), "start>list", "list>it", "in>ring", "ring>say", "it>all", "all>end"),
 		steps:   func(in input) map[string]int { return iterationSteps(in.n) },
 		effects: []string{"ring"},

@@ -92,6 +92,7 @@ type world struct {
 	pool        *pgxpool.Pool
 	model       *mockmodel.Server
 	echo        *mockecho.Server
+	gate        *gate // before echo
 	modelURL    string
 	echoURL     string
 }
@@ -99,7 +100,8 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{databaseURL: pgtest.URL(t), model: mockmodel.New(nil), echo: mockecho.New(nil)}
 	w.pool = pgtest.Open(t, w.databaseURL)
-	model, echo := httptest.NewServer(w.model.Handler()), httptest.NewServer(w.echo.Handler())
+	w.gate = newGate(w.echo.Handler())
+	model, echo := httptest.NewServer(w.model.Handler()), httptest.NewServer(w.gate)
 	w.modelURL, w.echoURL = model.URL+"/v1", echo.URL
 	t.Cleanup(func() {
 		model.CloseClientConnections()

@@ -9,8 +9,11 @@
 // single commit are shared/postgres/runs'.
 //
 // go test ./local/e2e -v tells how many kill points there were; -kills N asks for
-// more of them, -seed N repeats the moments of an earlier run.
+// more of them, -seed N repeats the moments of an earlier run. -update records
+// the journals and the paused database of this version, which later versions have
+// to go on with: see shared/run/testdata/journals.
 //
-// START HERE: kill_test.go for what is killed when, verify_test.go for what must
-// hold afterwards, ride_test.go for the client that joins again.
+// START HERE: scenarios_test.go for the apps that are killed, kill_test.go for
+// when, verify_test.go and effects_test.go for what must hold afterwards,
+// ride_test.go for the client that joins again.
 package e2e

@@ -69,8 +69,8 @@ func TestContinueWaitsForItselfOnly(t *testing.T) {
 	go func() { done <- s.Continue(t.Context(), tenant, res.RunID) }()
 	<-held.reached
 	select {
-	case <-done:
-		require.FailNow(t, "it is done though nobody can see it yet")
+	case err := <-done:
+		require.FailNow(t, "it is done though nobody can see it yet", "%v", err)
 	default:
 	}
 	close(held.free)

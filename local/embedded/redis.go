@@ -56,7 +56,7 @@ func (r *Redis) follow(ctx context.Context, clk clock.Clock) {
 	}
 }
 
-// URL is the address for go-redis and other clients.
+// URL is the address for clients.
 func (r *Redis) URL() string { return fmt.Sprintf("redis://:%s@%s/0", r.password, r.server.Addr()) }
 
 // Stop closes every connection and frees the port.

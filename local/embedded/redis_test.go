@@ -2,14 +2,15 @@ package embedded_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/local/embedded"
 	"github.com/millrace/millrace/shared/clock"
+	"github.com/millrace/millrace/shared/redisdb"
 )
 
 func TestRedisKeysExpireByTheClock(t *testing.T) {
@@ -18,16 +19,17 @@ func TestRedisKeysExpireByTheClock(t *testing.T) {
 	server, err := embedded.StartRedis(t.Context(), clk)
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	opts, err := redis.ParseURL(server.URL())
+	client, err := redisdb.Open(server.URL(), nil)
 	require.NoError(t, err)
-	client := redis.NewClient(opts)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 
-	require.NoError(t, client.Set(t.Context(), "k", "v", time.Minute).Err())
-	require.Equal(t, "v", client.Get(t.Context(), "k").Val())
+	require.NoError(t, client.Do(t.Context(), "SET", "k", "v", "PX", 60_000).Err())
+	v, err := client.Do(t.Context(), "GET", "k").Text()
+	require.NoError(t, err)
+	require.Equal(t, "v", v)
 	clk.BlockUntil(1)
 	clk.Advance(2 * time.Minute)
-	require.Eventually(t, func() bool { return errors.Is(client.Get(t.Context(), "k").Err(), redis.Nil) }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return expired(t, client) }, 5*time.Second, time.Millisecond)
 }
 
 func TestRedisKeysExpireByTheMachinesClock(t *testing.T) {
@@ -35,12 +37,11 @@ func TestRedisKeysExpireByTheMachinesClock(t *testing.T) {
 	server, err := embedded.StartRedis(t.Context(), clock.System{})
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	opts, err := redis.ParseURL(server.URL())
+	client, err := redisdb.Open(server.URL(), nil)
 	require.NoError(t, err)
-	client := redis.NewClient(opts)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
-	require.NoError(t, client.Set(t.Context(), "k", "v", 20*time.Millisecond).Err())
-	require.Eventually(t, func() bool { return errors.Is(client.Get(t.Context(), "k").Err(), redis.Nil) }, 5*time.Second, 5*time.Millisecond)
+	require.NoError(t, client.Do(t.Context(), "SET", "k", "v", "PX", 20).Err())
+	require.Eventually(t, func() bool { return expired(t, client) }, 5*time.Second, 5*time.Millisecond)
 }
 
 func TestRedisWantsItsPassword(t *testing.T) {
@@ -48,10 +49,15 @@ func TestRedisWantsItsPassword(t *testing.T) {
 	server, err := embedded.StartRedis(t.Context(), nil)
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	opts, err := redis.ParseURL(server.URL())
+	_, address, _ := strings.Cut(server.URL(), "@")
+	client, err := redisdb.Open("redis://"+address, nil)
 	require.NoError(t, err)
-	opts.Password = ""
-	client := redis.NewClient(opts)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
-	require.ErrorContains(t, client.Ping(t.Context()).Err(), "NOAUTH")
+	require.ErrorContains(t, client.Do(t.Context(), "PING").Err(), "NOAUTH")
+}
+
+// expired reports whether the key has expired.
+func expired(t *testing.T, client *redisdb.Client) bool {
+	_, err := client.Do(t.Context(), "GET", "k").Text()
+	return errors.Is(err, redisdb.ErrNil)
 }

@@ -92,7 +92,7 @@ var domainPackages = []string{
 // outer are the libraries domain packages know nothing of. net/http is allowed
 // for nodes, whose work may be an HTTP request through egress.
 var outer = []string{
-	"database/sql", "github.com/jackc/pgx", "github.com/redis/go-redis", "gocloud.dev", "github.com/aws/",
+	"database/sql", "github.com/jackc/pgx", "github.com/gomodule/redigo", Module + "/shared/redisdb", "gocloud.dev", "github.com/aws/",
 	"cloud.google.com/", "github.com/Azure/", "github.com/pressly/goose", "net/http",
 }
 

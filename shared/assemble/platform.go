@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/redis/go-redis/v9"
 	"gocloud.dev/blob"
 	"gocloud.dev/pubsub"
 	"gocloud.dev/runtimevar"
@@ -20,6 +19,7 @@ import (
 	"github.com/millrace/millrace/shared/egress"
 	"github.com/millrace/millrace/shared/pgqueue"
 	"github.com/millrace/millrace/shared/postgres"
+	"github.com/millrace/millrace/shared/redisdb"
 	"github.com/millrace/millrace/shared/sandbox/invoke"
 )
 
@@ -29,7 +29,7 @@ type Platform struct {
 	*process.Process
 
 	pool   func() (*pgxpool.Pool, error)
-	redis  func() (redis.UniversalClient, error)
+	redis  func() (*redisdb.Client, error)
 	bucket func() (*blob.Bucket, error)
 	egress func() *http.Client
 
@@ -124,19 +124,15 @@ func (p *Platform) openPool() (*pgxpool.Pool, error) {
 }
 
 // Redis is nil where no Redis is configured.
-func (p *Platform) Redis() (redis.UniversalClient, error) { return p.redis() }
+func (p *Platform) Redis() (*redisdb.Client, error) { return p.redis() }
 
-func (p *Platform) openRedis() (redis.UniversalClient, error) {
+func (p *Platform) openRedis() (*redisdb.Client, error) {
 	if p.Config.Data.RedisURL == "" {
 		return nil, nil //nolint:nilnil // documented above
 	}
-	opts, err := redis.ParseURL(p.Config.Data.RedisURL)
+	client, err := redisdb.Open(p.Config.Data.RedisURL, &redisdb.Options{Trace: p.Telemetry.RedisCommand, Clock: p.Clock})
 	if err != nil {
 		return nil, fmt.Errorf("settings: REDIS_URL must look like redis://host:6379/0: %w", err)
-	}
-	client := redis.NewClient(opts)
-	if err := p.Telemetry.InstrumentRedis(client); err != nil {
-		return nil, err
 	}
 	p.OnClose(func(context.Context) error { return client.Close() })
 	return client, nil

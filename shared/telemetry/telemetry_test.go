@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/millrace/millrace/shared/redisdb"
 	"github.com/millrace/millrace/shared/telemetry"
 )
 
@@ -102,15 +103,20 @@ func TestOneTraceFromCallThroughQueueToOutboundCall(t *testing.T) {
 func TestRedisCommandsAreSpansWithoutArguments(t *testing.T) {
 	t.Parallel()
 	tel := started(t)
-	client := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+	client, err := redisdb.Open("redis://"+miniredis.RunT(t).Addr(), &redisdb.Options{Trace: tel.RedisCommand})
+	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
-	require.NoError(t, tel.InstrumentRedis(client))
 	ctx, span := tel.Span(t.Context(), "parent")
-	require.NoError(t, client.Set(ctx, "k", "secret value", 0).Err())
+	require.NoError(t, client.Do(ctx, "SET", "k", "secret value").Err())
+	require.Error(t, client.Do(ctx, "INCR", "k").Err())
+	_, err = client.Do(ctx, "GET", "none").Text()
+	require.ErrorIs(t, err, redisdb.ErrNil)
 	span.End()
-	set := tel.exported(t)["set"]
-	require.Equal(t, span.SpanContext().TraceID(), set.SpanContext.TraceID())
-	for k, v := range attrs(set) {
+	spans := tel.exported(t)
+	require.Equal(t, span.SpanContext().TraceID(), spans["set"].SpanContext.TraceID())
+	require.Equal(t, codes.Error, spans["incr"].Status.Code)
+	require.Equal(t, codes.Unset, spans["get"].Status.Code, "there is no such key: an answer, not a failure")
+	for k, v := range attrs(spans["set"]) {
 		require.NotContains(t, v, "secret", k)
 	}
 }

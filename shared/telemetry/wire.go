@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -10,9 +9,10 @@ import (
 	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/redis/go-redis/extra/redisotel/v9"
-	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/millrace/millrace/shared/clock"
 	"github.com/millrace/millrace/shared/redact"
@@ -129,15 +129,19 @@ func (t *pgxTracer) TraceAcquireEnd(ctx context.Context, _ *pgxpool.Pool, _ pgxp
 	}
 }
 
-// InstrumentRedis adds spans for commands, without their arguments.
-func (t *Telemetry) InstrumentRedis(client redis.UniversalClient) error {
+// RedisCommand begins the span of a command, or of the names of a pipeline's, and
+// returns what ends it. It is told no arguments.
+func (t *Telemetry) RedisCommand(ctx context.Context, command string) (context.Context, func(error)) {
 	if !t.enabled {
-		return nil
+		return ctx, func(error) {}
 	}
-	err := redisotel.InstrumentTracing(client,
-		redisotel.WithTracerProvider(t.tracers), redisotel.WithDBStatement(false), redisotel.WithCallerEnabled(false))
-	if err != nil {
-		return fmt.Errorf("telemetry: redis: %w", err)
+	ctx, span := t.tracer.Start(ctx, command, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+		attribute.String("db.system.name", "redis"), attribute.String("db.operation.name", command)))
+	return ctx, func(err error) {
+		if err != nil {
+			span.RecordError(err)
+			span.SetStatus(codes.Error, err.Error())
+		}
+		span.End()
 	}
-	return nil
 }

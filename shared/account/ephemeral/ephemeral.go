@@ -13,10 +13,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/millrace/millrace/shared/clock"
 	"github.com/millrace/millrace/shared/errs"
+	"github.com/millrace/millrace/shared/redisdb"
 )
 
 // Store keeps values for a time. Implementations are safe for concurrent use.
@@ -134,24 +133,24 @@ func (m *Memory) Increment(_ context.Context, key string, ttl time.Duration) (in
 }
 
 // Redis keeps values in Redis.
-type Redis struct{ client redis.UniversalClient }
+type Redis struct{ client *redisdb.Client }
 
 // NewRedis returns a store on client, which stays the caller's to close.
-func NewRedis(client redis.UniversalClient) *Redis { return &Redis{client} }
+func NewRedis(client *redisdb.Client) *Redis { return &Redis{client} }
 
 // Set stores a value.
 func (r *Redis) Set(ctx context.Context, key, value string, ttl time.Duration) error {
-	return r.client.Set(ctx, key, value, ttl).Err()
+	return r.client.Do(ctx, "SET", key, value, "PX", millis(ttl)).Err()
 }
 
 // Get returns a value.
 func (r *Redis) Get(ctx context.Context, key string) (string, error) {
-	return found(r.client.Get(ctx, key).Result())
+	return found(r.client.Do(ctx, "GET", key).Text())
 }
 
 // Take returns a value and deletes it.
 func (r *Redis) Take(ctx context.Context, key string) (string, error) {
-	return found(r.client.GetDel(ctx, key).Result())
+	return found(r.client.Do(ctx, "GETDEL", key).Text())
 }
 
 // Delete removes keys.
@@ -159,25 +158,32 @@ func (r *Redis) Delete(ctx context.Context, keys ...string) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	return r.client.Del(ctx, keys...).Err()
+	args := make([]any, len(keys))
+	for i, k := range keys {
+		args[i] = k
+	}
+	return r.client.Do(ctx, "DEL", args...).Err()
 }
 
 // Increment adds one to a counter.
 func (r *Redis) Increment(ctx context.Context, key string, ttl time.Duration) (int64, error) {
-	var n *redis.IntCmd
-	_, err := r.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		n = p.Incr(ctx, key)
-		p.ExpireNX(ctx, key, ttl)
-		return nil
-	})
+	replies, err := r.client.Transaction(ctx, redisdb.Cmd("INCR", key), redisdb.Cmd("PEXPIRE", key, millis(ttl), "NX"))
 	if err != nil {
 		return 0, err
 	}
-	return n.Val(), nil
+	for _, reply := range replies {
+		if reply.Err() != nil {
+			return 0, reply.Err()
+		}
+	}
+	return replies[0].Int()
 }
 
+// millis is a time to live as Redis takes it: whole, and not 0.
+func millis(ttl time.Duration) int64 { return max(ttl.Milliseconds(), 1) }
+
 func found(value string, err error) (string, error) {
-	if errors.Is(err, redis.Nil) {
+	if errors.Is(err, redisdb.ErrNil) {
 		return "", missing()
 	}
 	return value, err

@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
-	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/shared/account/ephemeral"
 	"github.com/millrace/millrace/shared/account/ephemeral/ephemeraltest"
 	"github.com/millrace/millrace/shared/clock"
+	"github.com/millrace/millrace/shared/redisdb"
 )
 
 func TestMemory(t *testing.T) {
@@ -24,7 +25,8 @@ func TestRedis(t *testing.T) {
 	t.Parallel()
 	ephemeraltest.Run(t, func(t *testing.T) (ephemeral.Store, func(time.Duration)) {
 		srv := miniredis.RunT(t)
-		client := redis.NewClient(&redis.Options{Addr: srv.Addr()})
+		client, err := redisdb.Open("redis://"+srv.Addr(), nil)
+		require.NoError(t, err)
 		t.Cleanup(func() { _ = client.Close() })
 		return ephemeral.NewRedis(client), srv.FastForward
 	})

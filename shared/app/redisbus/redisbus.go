@@ -8,40 +8,26 @@ package redisbus
 import (
 	"context"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/millrace/millrace/shared/app"
+	"github.com/millrace/millrace/shared/redisdb"
 )
 
 const channel = "millrace:app-changes"
 
 // Bus implements app.Bus.
-type Bus struct{ client redis.UniversalClient }
+type Bus struct{ client *redisdb.Client }
 
 var _ app.Bus = (*Bus)(nil)
 
 // New returns a bus on client, which stays the caller's to close.
-func New(client redis.UniversalClient) *Bus { return &Bus{client} }
+func New(client *redisdb.Client) *Bus { return &Bus{client} }
 
 // Publish tells everybody who listens.
 func (b *Bus) Publish(ctx context.Context, key string) error {
-	return b.client.Publish(ctx, channel, key).Err()
+	return b.client.Do(ctx, "PUBLISH", channel, key).Err()
 }
 
 // Listen calls forget for every message until ctx ends.
 func (b *Bus) Listen(ctx context.Context, forget func(key string)) error {
-	sub := b.client.Subscribe(ctx, channel)
-	defer func() { _ = sub.Close() }() // the client is the caller's; there is nobody to tell
-	messages := sub.Channel()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case m, ok := <-messages:
-			if !ok {
-				return nil
-			}
-			forget(m.Payload)
-		}
-	}
+	return b.client.Listen(ctx, channel, forget)
 }

@@ -5,16 +5,17 @@ import (
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/shared/app/redisbus"
+	"github.com/millrace/millrace/shared/redisdb"
 )
 
 func TestMessagesReachListeners(t *testing.T) {
 	t.Parallel()
 	srv := miniredis.RunT(t)
-	client := redis.NewClient(&redis.Options{Addr: srv.Addr()})
+	client, err := redisdb.Open("redis://"+srv.Addr(), nil)
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = client.Close() })
 	ctx, cancel := context.WithCancel(t.Context())
 	got, done := make(chan string, 16), make(chan error, 1)

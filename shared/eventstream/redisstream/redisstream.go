@@ -9,9 +9,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/millrace/millrace/shared/eventstream/driver"
+	"github.com/millrace/millrace/shared/redisdb"
 	"github.com/millrace/millrace/shared/workflow"
 )
 
@@ -30,20 +29,20 @@ const (
 )
 
 // Driver is the broker on a Redis client, which the caller closes.
-type Driver struct{ rdb redis.UniversalClient }
+type Driver struct{ rdb *redisdb.Client }
 
 var _ driver.Driver = (*Driver)(nil)
 
 // New returns a broker. Each open subscription uses a connection of the client
 // while it waits.
-func New(rdb redis.UniversalClient) *Driver { return &Driver{rdb: rdb} }
+func New(rdb *redisdb.Client) *Driver { return &Driver{rdb: rdb} }
 
 func eventsKey(topic string) string { return prefix + "{" + topic + "}:events" }
 func stopKey(topic string) string   { return prefix + "{" + topic + "}:stop" }
 
 // Publish implements driver.Driver.
 func (d *Driver) Publish(ctx context.Context, topic string, records []driver.Record) error {
-	pipe := d.rdb.Pipeline()
+	commands := make([]redisdb.Command, 0, len(records)+1)
 	for i := range records {
 		data, err := json.Marshal(&records[i])
 		if err != nil {
@@ -54,10 +53,13 @@ func (d *Driver) Publish(ctx context.Context, topic string, records []driver.Rec
 				return fmt.Errorf("encode record: %w", err)
 			}
 		}
-		pipe.XAdd(ctx, &redis.XAddArgs{Stream: eventsKey(topic), MaxLen: maxRecords, Approx: true, Values: []any{field, data}})
+		commands = append(commands, redisdb.Cmd("XADD", eventsKey(topic), "MAXLEN", "~", maxRecords, "*", field, data))
 	}
-	pipe.Expire(ctx, eventsKey(topic), keepFor)
-	_, err := pipe.Exec(ctx)
+	commands = append(commands, redisdb.Cmd("EXPIRE", eventsKey(topic), int(keepFor.Seconds())))
+	replies, err := d.rdb.Pipeline(ctx, commands...)
+	for _, r := range replies {
+		err = errors.Join(err, r.Err())
+	}
 	return err
 }
 
@@ -68,30 +70,33 @@ func (d *Driver) Subscribe(_ context.Context, topic string) (driver.Subscription
 
 // SendStop implements driver.Driver.
 func (d *Driver) SendStop(ctx context.Context, topic, reason string) error {
-	return d.rdb.Set(ctx, stopKey(topic), reason, keepFor).Err()
+	return d.rdb.Do(ctx, "SET", stopKey(topic), reason, "EX", int(keepFor.Seconds())).Err()
 }
 
 // Stops implements driver.Driver.
 func (d *Driver) Stops(ctx context.Context, topics []string) (map[string]string, error) {
-	pipe := d.rdb.Pipeline()
-	cmds := make([]*redis.StringCmd, len(topics))
+	commands := make([]redisdb.Command, len(topics))
 	for i, t := range topics {
-		cmds[i] = pipe.Get(ctx, stopKey(t))
+		commands[i] = redisdb.Cmd("GET", stopKey(t))
 	}
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+	replies, err := d.rdb.Pipeline(ctx, commands...)
+	if err != nil {
 		return nil, err
 	}
 	out := map[string]string{}
-	for i, c := range cmds {
-		if reason, err := c.Result(); err == nil {
+	for i, r := range replies {
+		switch reason, err := r.Text(); {
+		case err == nil:
 			out[topics[i]] = reason
+		case !errors.Is(err, redisdb.ErrNil):
+			return nil, err
 		}
 	}
 	return out, nil
 }
 
 type subscription struct {
-	rdb  redis.UniversalClient
+	rdb  *redisdb.Client
 	key  string
 	last string
 }
@@ -99,27 +104,21 @@ type subscription struct {
 // Next implements driver.Subscription.
 func (s *subscription) Next(ctx context.Context) ([]driver.Record, error) {
 	for {
-		res, err := s.rdb.XRead(ctx, &redis.XReadArgs{Streams: []string{s.key, s.last}, Count: 500, Block: block}).Result()
-		if errors.Is(err, redis.Nil) {
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			continue
-		}
+		entries, err := s.rdb.ReadStream(ctx, s.key, s.last, 500, block)
 		if err != nil {
 			return nil, err
 		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		var out []driver.Record
-		for _, stream := range res {
-			for _, m := range stream.Messages {
-				s.last = m.ID
-				text, _ := m.Values[field].(string)
-				var r driver.Record
-				// An entry that cannot be read is a gap; the reader has the journal.
-				if json.Unmarshal([]byte(text), &r) == nil {
-					workflow.ReviveEvents(r.Events)
-					out = append(out, r)
-				}
+		for _, e := range entries {
+			s.last = e.ID
+			var r driver.Record
+			// An entry that cannot be read is a gap; the reader has the journal.
+			if json.Unmarshal([]byte(e.Fields[field]), &r) == nil {
+				workflow.ReviveEvents(r.Events)
+				out = append(out, r)
 			}
 		}
 		if len(out) > 0 {

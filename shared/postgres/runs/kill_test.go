@@ -23,7 +23,6 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/local/embedded/pgtest"
@@ -35,6 +34,7 @@ import (
 	"github.com/millrace/millrace/shared/ids"
 	"github.com/millrace/millrace/shared/postgres"
 	"github.com/millrace/millrace/shared/postgres/runs"
+	"github.com/millrace/millrace/shared/redisdb"
 	"github.com/millrace/millrace/shared/run"
 	"github.com/millrace/millrace/shared/runstore"
 	"github.com/millrace/millrace/shared/workflow"
@@ -102,7 +102,7 @@ func effectOver(client *http.Client, server string) fakenode.Func {
 	}
 }
 
-func killService(p *pgxpool.Pool, rdb redis.UniversalClient, o order, hook func(string)) *run.Service {
+func killService(p *pgxpool.Pool, rdb *redisdb.Client, o order, hook func(string)) *run.Service {
 	return run.New(run.Deps{
 		Store: runstore.New(runs.New(p), 0), Stream: eventstream.New(redisstream.New(rdb)), Types: fakenode.Types(effectOver(&http.Client{}, o.Server)),
 		Graphs: graph(killGraph), Clock: clock.System{},
@@ -121,7 +121,10 @@ func work(raw string) error {
 		return err
 	}
 	defer p.Close()
-	rdb := redis.NewClient(&redis.Options{Addr: o.Redis})
+	rdb, err := redisdb.Open("redis://"+o.Redis, nil)
+	if err != nil {
+		return err
+	}
 	defer func() { _ = rdb.Close() }()
 	var points atomic.Int64
 	s := killService(p, rdb, o, func(string) {
@@ -188,7 +191,8 @@ func newArena(t *testing.T) *arena {
 	t.Cleanup(p.Close)
 	a.p = p
 	a.o.Redis = miniredis.RunT(t).Addr()
-	rdb := redis.NewClient(&redis.Options{Addr: a.o.Redis, PoolSize: 64})
+	rdb, err := redisdb.Open("redis://"+a.o.Redis, &redisdb.Options{MaxConns: 64})
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = rdb.Close() })
 	a.store = runstore.New(runs.New(p), 0)
 	server := httptest.NewServer(http.HandlerFunc(a.count))

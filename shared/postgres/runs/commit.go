@@ -95,38 +95,8 @@ func (x *beginning) size() int {
 
 // queueBegins adds the first commits of runs to a batch.
 func queueBegins(batch *pgx.Batch, list []*beginning) error {
-	type one = *beginning
-	args := []any{
-		column(list, func(x one) pgtype.UUID { return x.ids.run }), column(list, func(x one) pgtype.UUID { return x.ids.tenant }),
-		column(list, func(x one) pgtype.UUID { return x.ids.app }), column(list, func(x one) pgtype.UUID { return x.ids.workflow }),
-		column(list, func(x one) pgtype.UUID { return x.ids.task }), column(list, func(x one) string { return x.run.Queue }),
-		column(list, func(x one) string { return clean(string(x.run.Spec)) }), column(list, func(x one) string { return x.status }),
-		column(list, func(x one) int64 { return x.lease.LastSeq }), column(list, func(x one) string { return x.lease.Owner }),
-		column(list, func(x one) float64 { return x.ttl.Seconds() }), column(list, func(x one) bool { return x.final }),
-		column(list, func(x one) *int64 { return x.first }), column(list, func(x one) *string { return x.events }),
-		// workflow_runs
-		column(list, func(x one) *string { return x.kind }), column(list, func(x one) pgtype.UUID { return x.ids.rowWorkflow }),
-		column(list, func(x one) string { return x.row.TriggeredFrom }), column(list, func(x one) string { return x.row.Version }),
-		column(list, func(x one) string { return clean(x.row.Graph) }), column(list, func(x one) string { return clean(x.row.Inputs) }),
-		column(list, func(x one) string { return x.end.Status }), column(list, func(x one) *string { return cleaned(x.end.Outputs) }),
-		column(list, func(x one) *string { return cleaned(x.end.Error) }), column(list, func(x one) float64 { return x.end.Elapsed }),
-		column(list, func(x one) int64 { return x.end.Tokens }), column(list, func(x one) int32 { return int32(x.end.Steps) }),
-		column(list, func(x one) int32 { return int32(x.end.Exceptions) }), column(list, func(x one) string { return x.by.Role }),
-		column(list, func(x one) pgtype.UUID { return x.ids.by }), column(list, func(x one) time.Time { return x.row.CreatedAt.UTC() }),
-		column(list, func(x one) *time.Time { return x.ended }),
-		// workflow_app_logs
-		column(list, func(x one) pgtype.UUID { return x.ids.log }), column(list, func(x one) pgtype.UUID { return x.ids.logWorkflow }),
-		column(list, func(x one) string { return x.log.CreatedFrom }), column(list, func(x one) time.Time { return x.log.CreatedAt.UTC() }),
-	}
-	var owner []int32
-	var nodes []*nodeCells
-	for i, x := range list {
-		for k := range x.nodes {
-			owner, nodes = append(owner, int32(i+1)), append(nodes, &x.nodes[k])
-		}
-	}
 	queueAdmit(batch, list)
-	batch.Queue(sqlBegin, append(append(args, pgtype.FlatArray[int32](owner)), nodeColumns(nodes)...)...)
+	batch.Queue(sqlBegin, beginArgs(list)...)
 	for _, x := range list {
 		queueRows(batch, &x.lease, x.rows)
 		if err := queueWakes(batch, x.wakes); err != nil {
@@ -142,30 +112,6 @@ func queueBegins(batch *pgx.Batch, list []*beginning) error {
 		}
 	}
 	return nil
-}
-
-// nodeColumns are the columns of new node executions, from their id on.
-func nodeColumns(list []*nodeCells) []any {
-	type one = *nodeCells
-	return []any{
-		column(list, func(n one) pgtype.UUID { return n.id }), column(list, func(n one) pgtype.UUID { return n.workflow }),
-		column(list, func(n one) string { return n.TriggeredFrom }), column(list, func(n one) int32 { return int32(n.Index) }),
-		column(list, func(n one) string { return n.NodeID }), column(list, func(n one) string { return n.NodeType }),
-		column(list, func(n one) string { return n.Title }), column(list, func(n one) *string { return n.Inputs }),
-		column(list, func(n one) *string { return n.ProcessData }), column(list, func(n one) *string { return n.Outputs }),
-		column(list, func(n one) string { return n.Status }), column(list, func(n one) *string { return n.Error }),
-		column(list, func(n one) float64 { return n.Elapsed }), column(list, func(n one) *string { return n.Metadata }),
-		column(list, func(n one) time.Time { return n.CreatedAt }), column(list, func(n one) *time.Time { return n.FinishedAt }),
-	}
-}
-
-// column is one value of each row, in the form that needs no reflection.
-func column[R, V any](rows []R, value func(R) V) pgtype.FlatArray[V] {
-	out := make(pgtype.FlatArray[V], len(rows))
-	for i, r := range rows {
-		out[i] = value(r)
-	}
-	return out
 }
 
 // cleanNode is a row with texts that the database takes and times in UTC.

@@ -87,6 +87,9 @@ func cleaned(s *string) *string {
 		return nil
 	}
 	c := clean(*s)
+	if len(c) == len(*s) {
+		return s // as it nearly always is
+	}
 	return &c
 }
 

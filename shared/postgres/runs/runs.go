@@ -8,7 +8,7 @@
 // gathered into one such batch; see gather.go.
 //
 // Time is the database's, so workers with wrong clocks cannot steal leases.
-// START HERE: Begin and Append; commit.go has the two functions' arguments,
+// START HERE: Begin and Append; grid.go and commit.go have the two functions' arguments,
 // rows.go what else a commit does to the contract's tables.
 package runs
 
@@ -57,8 +57,7 @@ const claimSeconds = 30
 const (
 	// The two statements that every run needs are functions of the database,
 	// planned once for each server process; see the migration that makes them.
-	sqlBegin = `SELECT millrace_begin_many_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
- $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, $51, $52)`
+	sqlBegin = `SELECT millrace_begin_many_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 
 	sqlAppend = `SELECT millrace_append_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
 

@@ -114,7 +114,7 @@ func ConsoleApps(_ context.Context, p *Platform) (cloudruntime.Handlers, error) 
 }
 
 // ConsoleWorkflows builds console-workflows: editing and debugging drafts,
-// versions, and answers to forms.
+// versions, answers to forms, and tools.
 func ConsoleWorkflows(_ context.Context, p *Platform) (cloudruntime.Handlers, error) {
 	drafts, err := draftRoutes(p)
 	if err != nil {
@@ -128,7 +128,11 @@ func ConsoleWorkflows(_ context.Context, p *Platform) (cloudruntime.Handlers, er
 	if err != nil {
 		return cloudruntime.Handlers{}, err
 	}
-	return router(p, slices.Concat(drafts, asked, again)), nil
+	called, err := toolRoutes(p)
+	if err != nil {
+		return cloudruntime.Handlers{}, err
+	}
+	return router(p, slices.Concat(drafts, asked, again, called)), nil
 }
 
 // Files builds files.

@@ -121,7 +121,7 @@ func newRunService(p *Platform, types engine.Types, graphs run.GraphSource) (*ru
 			HandoverMargin: p.Config.Run.HandoverMargin,
 			FanOut:         engine.FanOut{Over: p.Config.Run.FanOutOver, Size: p.Config.Run.FanOutSize, AtOnce: p.Config.Run.FanOutPerRun},
 		},
-		PartsPerTenant: p.Config.Run.FanOutPerWorkspace,
+		PartsPerTenant: p.Config.Run.FanOutPerWorkspace, MaxCallDepth: p.Config.Run.MaxCallDepth,
 	}
 	if p.Telemetry.Enabled() {
 		o.Tracer = p.Telemetry.Tracer()

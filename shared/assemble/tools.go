@@ -5,7 +5,10 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/millrace/millrace/shared/api/console/tools"
+	"github.com/millrace/millrace/shared/api/edge"
 	"github.com/millrace/millrace/shared/errs"
+	"github.com/millrace/millrace/shared/postgres/workflowtools"
 	"github.com/millrace/millrace/shared/tool"
 	"github.com/millrace/millrace/shared/tool/builtin"
 	"github.com/millrace/millrace/shared/tool/builtin/audiotool"
@@ -13,6 +16,7 @@ import (
 	"github.com/millrace/millrace/shared/tool/builtin/timetool"
 	"github.com/millrace/millrace/shared/tool/builtin/webtool"
 	"github.com/millrace/millrace/shared/tool/driver"
+	"github.com/millrace/millrace/shared/tool/workflowtool"
 )
 
 // toolService has the tools of every provider type: adding one is a line here.
@@ -30,8 +34,13 @@ func toolService(p *Platform) (*tool.Service, error) {
 		if err != nil {
 			return nil, err
 		}
+		published, err := workflowTools(p)
+		if err != nil {
+			return nil, err
+		}
 		return tool.New(tool.Options{
 			Runtimes: map[tool.ProviderType]driver.Runtime{
+				driver.Workflow: workflowtool.NewRuntime(published, func() (workflowtool.Runs, error) { return runner(p) }),
 				driver.Builtin: builtin.New(
 					audiotool.New(models, files), codetool.New(box), timetool.New(p.Clock), webtool.New(p.Egress(), models),
 				),
@@ -39,6 +48,38 @@ func toolService(p *Platform) (*tool.Service, error) {
 			Files: files, Fetch: fetcher(p.Egress()),
 		}), nil
 	})
+}
+
+// workflowTools knows the workflows that are published as tools.
+func workflowTools(p *Platform) (*workflowtool.Service, error) {
+	return once(p, "workflow-tools", func() (*workflowtool.Service, error) {
+		pool, err := p.Pool()
+		if err != nil {
+			return nil, err
+		}
+		apps, err := appService(p)
+		if err != nil {
+			return nil, err
+		}
+		return workflowtool.New(workflowtool.Deps{Store: workflowtools.New(pool), Apps: apps, Clock: p.Clock}), nil
+	})
+}
+
+// toolRoutes builds the routes of tools.
+func toolRoutes(p *Platform) (routes []edge.Route, err error) {
+	d := tools.Deps{ConsoleURL: p.Config.URLs.ConsoleAPI}
+	if d.Tools, err = toolService(p); err != nil {
+		return nil, err
+	}
+	if d.Workflows, err = workflowTools(p); err != nil {
+		return nil, err
+	}
+	auth, err := consoleAuth(p)
+	if err != nil {
+		return nil, err
+	}
+	d.Auth = auth.Member
+	return tools.Routes(&d), nil
 }
 
 // fetcher downloads what a tool names by URL. The client bounds its size.

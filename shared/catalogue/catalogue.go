@@ -168,7 +168,7 @@ func Functions() []Function {
 		},
 		{
 			Name: "console-workflows", Kind: HTTP, Streaming: true, Timeout: 15 * time.Minute, MemoryMB: 512, Uses: run,
-			Summary: "Workflow drafts, publishing and versions; runs drafts and streams their events; forms that runs ask people.",
+			Summary: "Workflow drafts, publishing and versions; runs drafts and streams their events; forms that runs ask people; tools.",
 			Routes: []Route{
 				{"", "/console/api/apps/{app_id}/workflows/{rest...}"},
 				{"", "/console/api/apps/{app_id}/workflows"},
@@ -181,6 +181,10 @@ func Functions() []Function {
 				{"", "/console/api/runs/{rest...}"},
 				{"", "/console/api/form/{rest...}"},
 				{"", "/console/api/workflow/{rest...}"},
+				{"", "/console/api/workspaces/current/tool-labels"},
+				{"", "/console/api/workspaces/current/tool-provider/{rest...}"},
+				{"", "/console/api/workspaces/current/tool-providers"},
+				{"", "/console/api/workspaces/current/tools/{rest...}"},
 			},
 			Sample: "apigateway-v1.console-workflows.json",
 		},

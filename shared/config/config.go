@@ -96,6 +96,7 @@ type Run struct {
 	MaxSteps          int           `env:"WORKFLOW_MAX_EXECUTION_STEPS" envDefault:"500"`
 	MaxSeconds        int           `env:"WORKFLOW_MAX_EXECUTION_TIME" envDefault:"1200"`
 	MaxWorkers        int           `env:"GRAPH_ENGINE_MAX_WORKERS" envDefault:"10"`
+	MaxCallDepth      int           `env:"WORKFLOW_CALL_MAX_DEPTH" envDefault:"5"`
 	TemplateMaxLength int           `env:"TEMPLATE_TRANSFORM_MAX_LENGTH" envDefault:"400000"`
 	MultimodalFormat  string        `env:"MULTIMODAL_SEND_FORMAT" envDefault:"base64"`
 	LeaseTTL          time.Duration `env:"MILLRACE_LEASE_TTL" envDefault:"15s"`

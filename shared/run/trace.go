@@ -53,8 +53,10 @@ func (s *Service) observe(ctx context.Context, x *workflow.Execution) (context.C
 			// The message may quote the user's data; its type does not.
 			span.SetStatus(codes.Error, errorType(err))
 		}
-		s.meter.nodes.Record(ctx, clock.Since(s.Clock, started).Seconds(), metric.WithAttributeSet(attribute.NewSet(
-			attribute.String("type", x.Node.Type), attribute.String("status", status))))
+		if s.meter.nodes.Enabled(ctx) {
+			s.meter.nodes.Record(ctx, clock.Since(s.Clock, started).Seconds(), metric.WithAttributeSet(attribute.NewSet(
+				attribute.String("type", x.Node.Type), attribute.String("status", status))))
+		}
 		span.End()
 	}
 }
@@ -80,7 +82,7 @@ func newMeters(m metric.Meter) meters {
 }
 
 func (m meters) ended(ctx context.Context, f *workflow.RunFinished) {
-	if f != nil {
+	if f != nil && m.runs.Enabled(ctx) {
 		m.runs.Record(ctx, f.Elapsed, metric.WithAttributeSet(attribute.NewSet(attribute.String("status", f.Status))))
 	}
 }

@@ -1,6 +1,8 @@
 package workflow
 
 import (
+	"maps"
+
 	"github.com/millrace/millrace/shared/workflow/value"
 )
 
@@ -10,28 +12,38 @@ import (
 type Pool struct {
 	scopes  map[string]map[string]any
 	secrets map[string]bool // names of env variables whose text is masked in logs
-	shared  map[string]bool // scopes whose map is shared with a snapshot
+	shared  bool            // scopes is shared with a snapshot
+	owned   map[string]bool // scopes whose map no snapshot has
 	types   map[[2]string]string
 }
 
 // NewPool returns an empty pool.
 func NewPool() *Pool {
-	return &Pool{scopes: map[string]map[string]any{}, secrets: map[string]bool{}, shared: map[string]bool{}}
+	return &Pool{scopes: map[string]map[string]any{}, secrets: map[string]bool{}}
 }
 
 // Set stores a variable.
 func (p *Pool) Set(node, name string, v any) {
-	scope, ok := p.scopes[node]
-	if !ok || p.shared[node] {
+	scope := p.scopes[node]
+	if !p.owned[node] {
 		fresh := make(map[string]any, len(scope)+1)
-		for k, x := range scope {
-			fresh[k] = x
-		}
-		p.scopes[node] = fresh
-		delete(p.shared, node)
+		maps.Copy(fresh, scope)
 		scope = fresh
+		p.part()
+		p.scopes[node] = scope
+		if p.owned == nil {
+			p.owned = map[string]bool{}
+		}
+		p.owned[node] = true
 	}
 	scope[name] = v
+}
+
+// part makes scopes the pool's own.
+func (p *Pool) part() {
+	if p.shared {
+		p.scopes, p.shared = maps.Clone(p.scopes), false
+	}
 }
 
 // SetAll stores every member of o as a variable of the node.
@@ -43,8 +55,9 @@ func (p *Pool) SetAll(node string, o *value.Object) {
 
 // Remove forgets every variable of a node.
 func (p *Pool) Remove(node string) {
+	p.part()
 	delete(p.scopes, node)
-	delete(p.shared, node)
+	delete(p.owned, node)
 }
 
 // MarkSecret makes Secrets return the environment variable's value.
@@ -100,17 +113,9 @@ func (p *Pool) Get(s Selector) (v any, ok bool) {
 // Scope returns the variables of a node or scope. The caller may not modify it.
 func (p *Pool) Scope(node string) map[string]any { return p.scopes[node] }
 
-// Snapshot returns a copy that later writes to p do not change. It costs one
-// small map; scopes are copied only when written to.
+// Snapshot returns a copy that later writes to p do not change. It costs next to
+// nothing: what is written to later is copied then.
 func (p *Pool) Snapshot() *Pool {
-	c := &Pool{
-		scopes: make(map[string]map[string]any, len(p.scopes)), secrets: p.secrets, types: p.types,
-		shared: make(map[string]bool, len(p.scopes)),
-	}
-	for k, m := range p.scopes {
-		c.scopes[k] = m
-		c.shared[k] = true
-		p.shared[k] = true
-	}
-	return c
+	p.shared, p.owned = true, nil
+	return &Pool{scopes: p.scopes, secrets: p.secrets, types: p.types, shared: true}
 }

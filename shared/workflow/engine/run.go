@@ -179,7 +179,7 @@ type Run struct {
 	lastFlush time.Time
 	launching []ref
 	running   int
-	msgs      chan message
+	msgs      chan message // made for the first effect
 	cancel    context.CancelFunc
 	effectCtx context.Context
 
@@ -199,7 +199,7 @@ type message struct {
 
 // New returns a run that has not started.
 func New(plan *Plan, setup Setup, host Host, opts Options) *Run {
-	r := &Run{plan: plan, setup: setup, host: host, opts: opts.withDefaults(), info: setup.Info, msgs: make(chan message, 64)}
+	r := &Run{plan: plan, setup: setup, host: host, opts: opts.withDefaults(), info: setup.Info}
 	r.root = newFrame(plan, setup.Pool)
 	r.streams = newStreams(r)
 	return r
@@ -381,6 +381,9 @@ func (r *Run) launch() {
 	for _, at := range r.launching {
 		if at.f.closed {
 			continue
+		}
+		if r.msgs == nil {
+			r.msgs = make(chan message, 64)
 		}
 		at.node().launched = true
 		r.running++
@@ -573,6 +576,9 @@ func (r *Run) flush(ctx context.Context) error {
 func (r *Run) emit(e workflow.Event) {
 	if e.At.IsZero() {
 		e.At = r.now()
+	}
+	if r.events == 0 { // a run without effects has no other batch
+		r.pending = make([]workflow.Event, 0, min(2*len(r.plan.nodes)+2, 32))
 	}
 	r.pending = append(r.pending, e)
 	r.events++

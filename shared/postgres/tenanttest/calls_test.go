@@ -48,7 +48,7 @@ func some[T any](l []T, err error) (bool, error)         { return len(l) > 0, er
 func page[T, M any](l []T, _ M, err error) (bool, error) { return len(l) > 0, err }
 
 func (s stores) calls(h *house) []call {
-	return slices.Concat(s.draftCalls(h), s.appCalls(h), s.chatCalls(h), s.otherCalls(h), s.formCalls(h), s.lastCalls(h))
+	return slices.Concat(s.draftCalls(h), s.appCalls(h), s.chatCalls(h), s.otherCalls(h), s.formCalls(h), s.usageCalls(h), s.lastCalls(h))
 }
 
 func (s stores) appCalls(h *house) []call {

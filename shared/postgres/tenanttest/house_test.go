@@ -31,9 +31,11 @@ import (
 	forms "github.com/millrace/millrace/shared/postgres/humaninput"
 	"github.com/millrace/millrace/shared/postgres/providers"
 	"github.com/millrace/millrace/shared/postgres/runs"
+	usagestore "github.com/millrace/millrace/shared/postgres/usage"
 	"github.com/millrace/millrace/shared/provider"
 	"github.com/millrace/millrace/shared/runstore"
 	"github.com/millrace/millrace/shared/runstore/driver"
+	"github.com/millrace/millrace/shared/usage"
 	"github.com/millrace/millrace/shared/workflow"
 )
 
@@ -54,6 +56,7 @@ type stores struct {
 	providers *providers.Store
 	runs      *runstore.Store
 	forms     *forms.Store
+	usage     *usagestore.Store
 }
 
 func open(t *testing.T) stores {
@@ -62,7 +65,7 @@ func open(t *testing.T) stores {
 	p, err := postgres.Open(t.Context(), url, nil)
 	require.NoError(t, err)
 	t.Cleanup(p.Close)
-	return stores{p, accounts.New(p), apps.New(p), chats.New(p), files.New(p), history.New(p), providers.New(p), runstore.New(runs.New(p), 0), forms.New(p)}
+	return stores{p, accounts.New(p), apps.New(p), chats.New(p), files.New(p), history.New(p), providers.New(p), runstore.New(runs.New(p), 0), forms.New(p), usagestore.New(p)}
 }
 
 // house is a workspace with one of everything.
@@ -78,6 +81,7 @@ type house struct {
 	model                                provider.ModelRef
 	credential, spare                    string
 	form                                 *humaninput.Form
+	budget                               usage.Budget
 }
 
 func at(minute int) time.Time { return time.Date(2026, 1, 2, 3, minute, 0, 0, time.UTC) }
@@ -99,6 +103,7 @@ func (s stores) newHouse(t *testing.T, name string) *house {
 	s.addRun(t, h)
 	s.addModels(t, h)
 	s.addForm(t, h)
+	s.addUsage(t, h)
 	h.upload, h.tool = ids.New(), ids.New()
 	require.NoError(t, s.files.InsertUpload(ctx, &file.Upload{ID: h.upload, TenantID: h.tenant, StorageType: "local", Key: "k", Name: "a.txt",
 		Size: 1, Extension: "txt", CreatedBy: h.user, CreatedByRole: file.RoleEndUser, CreatedAt: at(0)}))

@@ -322,8 +322,13 @@ func mutant(docs []*value.Object, seed uint64) (string, *mutator) {
 	return text, m
 }
 
-// only is for looking at one mutant: go test ./conformance/fuzz -run Mutants -v -mutant 7
-var only = flag.Int64("mutant", -1, "the only mutant to try; it is shown")
+// only is for looking at one mutant: go test ./conformance/fuzz -run Mutants -v -mutant 7.
+// from and upTo are for looking at others than every time.
+var (
+	only = flag.Int64("mutant", -1, "the only mutant to try; it is shown")
+	from = flag.Uint64("from", 0, "the first mutant to try")
+	upTo = flag.Uint64("mutants", mutants, "how many mutants to try")
+)
 
 // TestMutants is the same search every time. A failure names the seed of the
 // mutant.
@@ -331,7 +336,7 @@ func TestMutants(t *testing.T) {
 	t.Parallel()
 	texts := corpus(t)
 	docs := parsed(t, texts)
-	count := mutants
+	count := *upTo
 	if testing.Short() {
 		count /= 10
 	}
@@ -385,8 +390,8 @@ func TestMutants(t *testing.T) {
 			}
 		})
 	}
-	for seed := range uint64(count) {
-		next <- seed
+	for seed := range count {
+		next <- *from + seed
 	}
 	close(next)
 	wg.Wait()

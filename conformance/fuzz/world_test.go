@@ -235,7 +235,7 @@ func newWorld() *world {
 	w.runs = run.New(run.Deps{
 		Store: runstore.New(w.store, 100*time.Hour), Stream: eventstream.New(memstream.New(c)), Types: w.types(client, files, forms, c),
 		Graphs: w.apps, Clock: c,
-	}, run.Options{Log: log, Engine: engine.Options{MaxTime: limit * pace}})
+	}, run.Options{Log: log, Engine: engine.Options{MaxTime: limit * pace, MaxEvents: 30_000}})
 	d := service.Deps{
 		Apps: &view{w.apps}, Runs: w.runs, Chats: chats, Files: files, Forms: forms, Clock: c, Logger: log, Hold: true, Ping: time.Hour,
 	}

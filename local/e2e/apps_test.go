@@ -32,6 +32,8 @@ type app struct {
 	steps func(input) map[string]int
 	// effects are the nodes whose calls are counted.
 	effects []string
+	// calls is the app, earlier in the list, that this one uses as a tool.
+	calls string
 	// settled, if any, is asked when all runs are over.
 	settled func(*testing.T, *world, *app)
 	// streams is true when the text comes in many pieces.

@@ -17,24 +17,25 @@ import (
 
 // outcome is what verifyAll counted.
 type outcome struct {
-	runs, parts, unheard, effects, again int
+	runs, parts, called, unheard, effects, again int
 }
 
 // storedRun is a row about a run, or about a part of one.
 type storedRun struct {
 	id, app, status string
-	part            bool
+	part, called    bool
 }
 
 // runs reads all runs.
 func (w *world) runs(t *testing.T) []storedRun {
 	t.Helper()
-	rows, err := w.pool.Query(context.Background(), `SELECT id::text, app_id::text, status, (spec -> 'part') IS NOT NULL FROM millrace_runs`)
+	rows, err := w.pool.Query(context.Background(), `SELECT id::text, app_id::text, status, (spec -> 'part') IS NOT NULL,
+ (spec -> 'request' -> 'called_by') IS NOT NULL FROM millrace_runs`)
 	require.NoError(t, err)
 	var list []storedRun
 	for rows.Next() {
 		var s storedRun
-		require.NoError(t, rows.Scan(&s.id, &s.app, &s.status, &s.part))
+		require.NoError(t, rows.Scan(&s.id, &s.app, &s.status, &s.part, &s.called))
 		list = append(list, s)
 	}
 	require.NoError(t, rows.Err())
@@ -72,7 +73,10 @@ func (w *world) verifyAll(t *testing.T, base string, apps []*app, rides []*ride)
 			continue
 		}
 		out.runs++
-		if !known[s.id] {
+		switch {
+		case s.called:
+			out.called++
+		case !known[s.id]:
 			out.unheard++
 		}
 		delete(known, s.id)

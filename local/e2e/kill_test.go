@@ -164,10 +164,10 @@ func (f *field) settle() {
 	}
 	out := f.verifyAll(t, f.s.base, f.apps, f.rides)
 	f.s.quit()
-	t.Logf("%d kills of everything and %d of one worker; %d kill points (kill of everything, run under way that had got on); %d runs and %d parts, all done "+
+	t.Logf("%d kills of everything and %d of one worker; %d kill points (kill of everything, run under way that had got on); %d runs (%d of them called by others) and %d parts, all done "+
 		"(%d started but unknown to their client); %d pauses; %d streams; %d effects, %d calls started again; %d texts announced as starting again; "+
 		"the last run ended %s after the last kill",
-		f.kills, f.lone, f.points(), out.runs, out.parts, out.unheard, pauses, segments, out.effects, out.again, restarts, waited.Round(time.Millisecond))
+		f.kills, f.lone, f.points(), out.runs, out.called, out.parts, out.unheard, pauses, segments, out.effects, out.again, restarts, waited.Round(time.Millisecond))
 	for _, name := range slices.Sorted(maps.Keys(f.hits)) {
 		t.Logf("%5d kill points in %s", f.hits[name], name)
 	}

@@ -15,7 +15,7 @@ import (
 // an app file and what its runs must produce.
 func scenarios() []*app {
 	return []*app{
-		workflowApp(), chatApp(), sequentialApp(), parallelApp(), loopApp(), nestedApp(), askingApp(), retryingApp(), waitingApp(), rememberingApp(),
+		workflowApp(), chatApp(), sequentialApp(), parallelApp(), loopApp(), nestedApp(), askingApp(), retryingApp(), waitingApp(), rememberingApp(), callingApp(),
 	}
 }
 
@@ -132,7 +132,7 @@ func third(in input) int { return (in.n + 2) / 3 }
 
 func sequentialApp() *app {
 	return saying(&app{
-		name: "sequential iteration", path: "/v1/workflows/run",
+		name: sequentialName, path: "/v1/workflows/run",
 		dsl:     dsl("workflow", listNode("Math.ceil(n / 3)")+each(1), "start>list", "list>it", "in>ring", "ring>say", "it>all", "all>end"),
 		steps:   func(in input) map[string]int { return iterationSteps(third(in)) },
 		effects: []string{"ring"},

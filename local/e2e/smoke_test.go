@@ -47,5 +47,6 @@ func TestUndisturbed(t *testing.T) {
 	out := w.verifyAll(t, s.base, apps, rides)
 	require.Zero(t, out.again)
 	require.Zero(t, out.unheard)
+	require.NotZero(t, out.called, "workflows call others")
 	require.NotZero(t, out.parts, "large iterations are split")
 }

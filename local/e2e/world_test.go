@@ -121,7 +121,13 @@ func (w *world) setUp(t *testing.T, s *server) []*app {
 	require.NoError(t, c.UseModel(ctx, apiclient.Model{BaseURL: w.modelURL, APIKey: "e2e", Name: "e2e-chat"}))
 	list := scenarios()
 	for _, a := range list {
-		got, err := c.Import(ctx, strings.ReplaceAll(a.dsl, "ECHO", w.echoURL))
+		dsl := strings.ReplaceAll(a.dsl, "ECHO", w.echoURL)
+		for _, called := range list {
+			if a.calls == called.name {
+				dsl = strings.ReplaceAll(dsl, "CALLED", publishTool(ctx, t, c, called.id))
+			}
+		}
+		got, err := c.Import(ctx, dsl)
 		require.NoError(t, err, a.name)
 		a.id, a.key = got.ID, got.Key
 	}

@@ -53,6 +53,27 @@ func systemVariables(c *compiled, sp spec) *value.Object {
 	return o
 }
 
+// systemName is the name of a system variable among the inputs. Those that every
+// run has are not put together for each.
+func systemName(k string) string {
+	switch k {
+	case "files":
+		return "sys.files"
+	case "user_id":
+		return "sys.user_id"
+	case "app_id":
+		return "sys.app_id"
+	case "timestamp":
+		return "sys.timestamp"
+	case "workflow_id":
+		return "sys.workflow_id"
+	case "workflow_run_id":
+		return "sys.workflow_run_id"
+	default:
+		return "sys." + k
+	}
+}
+
 // newPool holds the variables that exist before the first node runs.
 func newPool(c *compiled, sp spec) *workflow.Pool {
 	p := workflow.NewPool()
@@ -77,7 +98,7 @@ func newPool(c *compiled, sp spec) *workflow.Pool {
 	if c.root != nil {
 		p.SetAll(c.root.ID, sp.Request.Inputs)
 		for k, v := range system.All() {
-			p.Set(c.root.ID, "sys."+k, v)
+			p.Set(c.root.ID, systemName(k), v)
 		}
 	}
 	return p
@@ -90,7 +111,7 @@ func storedInputs(c *Definition, sp spec) *value.Object {
 		o.Set(k, v)
 	}
 	for k, v := range systemVariables(&compiled{def: c}, sp).All() {
-		o.Set("sys."+k, v)
+		o.Set(systemName(k), v)
 	}
 	return o
 }

@@ -95,7 +95,6 @@ func (x *beginning) size() int {
 
 // queueBegins adds the first commits of runs to a batch.
 func queueBegins(batch *pgx.Batch, list []*beginning) error {
-	queueAdmit(batch, list)
 	batch.Queue(sqlBegin, beginArgs(list)...)
 	for _, x := range list {
 		queueRows(batch, &x.lease, x.rows)

@@ -6,7 +6,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// grid is an array of two dimensions that is filled row by row. Its elements are
+// grid is an array of two dimensions that is filled row by row, or of one when it
+// has no width. Its elements are
 // handed out by pointer and encode themselves, which costs neither reflection nor
 // an allocation each.
 type grid[T any] struct {
@@ -15,7 +16,7 @@ type grid[T any] struct {
 }
 
 func newGrid[T any](rows, width int) *grid[T] {
-	return &grid[T]{cells: make([]T, 0, rows*width), width: width}
+	return &grid[T]{cells: make([]T, 0, rows*max(width, 1)), width: width}
 }
 
 func (g *grid[T]) add(cells ...T) { g.cells = append(g.cells, cells...) }
@@ -24,6 +25,9 @@ func (g *grid[T]) add(cells ...T) { g.cells = append(g.cells, cells...) }
 func (g *grid[T]) Dimensions() []pgtype.ArrayDimension {
 	if len(g.cells) == 0 {
 		return []pgtype.ArrayDimension{}
+	}
+	if g.width == 0 {
+		return []pgtype.ArrayDimension{{Length: int32(len(g.cells)), LowerBound: 1}}
 	}
 	return []pgtype.ArrayDimension{{Length: int32(len(g.cells) / g.width), LowerBound: 1}, {Length: int32(g.width), LowerBound: 1}}
 }
@@ -95,5 +99,6 @@ func beginArgs(list []*beginning) []any {
 			nodeTimes.add(timeCell(c.CreatedAt), maybeTimeCell(c.FinishedAt))
 		}
 	}
-	return []any{ids, docs, texts, nums, floats, times, nodeIDs, nodeTexts, nodeNums, nodeFloats, nodeTimes}
+	tenants, apps := admitted(list)
+	return []any{ids, docs, texts, nums, floats, times, nodeIDs, nodeTexts, nodeNums, nodeFloats, nodeTimes, tenants, apps}
 }

@@ -14,18 +14,18 @@ import (
 	"github.com/millrace/millrace/shared/usage"
 )
 
-// queueAdmit has the database refuse the runs whose budgets are used up. Among
-// gathered ones it refuses all; they are then sent again one by one.
-func queueAdmit(batch *pgx.Batch, list []*beginning) {
-	var tenants, apps pgtype.FlatArray[pgtype.UUID]
+// admitted are the tenants and apps of the runs that the database refuses when
+// their budgets are used up. Among gathered ones it refuses all; they are then
+// sent again one by one.
+func admitted(list []*beginning) (tenants, apps *grid[pgtype.UUID]) {
+	tenants, apps = newGrid[pgtype.UUID](len(list), 0), newGrid[pgtype.UUID](len(list), 0)
 	for _, x := range list {
 		if x.admit {
-			tenants, apps = append(tenants, x.ids.tenant), append(apps, x.ids.app)
+			tenants.add(x.ids.tenant)
+			apps.add(x.ids.app)
 		}
 	}
-	if len(tenants) > 0 {
-		batch.Queue(sqlAdmit, tenants, apps)
-	}
+	return tenants, apps
 }
 
 // queueMeter adds what a commit used and asks for the budgets. It comes last: it

@@ -57,12 +57,11 @@ const claimSeconds = 30
 const (
 	// The two statements that every run needs are functions of the database,
 	// planned once for each server process; see the migration that makes them.
-	sqlBegin = `SELECT millrace_begin_many_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+	sqlBegin = `SELECT millrace_begin_many_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
 
 	sqlAppend = `SELECT millrace_append_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
 
 	// Usage, and the budgets that it counts against; see the migration as well.
-	sqlAdmit = `SELECT millrace_admit_v1($1, $2)`
 	sqlMeter = `SELECT millrace_meter_v1($1, $2, $3, $4)`
 
 	sqlAcquire = `UPDATE millrace_runs SET lease_owner = $3, lease_token = lease_token + 1, status = 'running',

@@ -1,8 +1,9 @@
--- The first commits of several runs, as millrace_begin_many_v1 of
--- 00005_millrace_groups.sql, with fewer arguments: each of them is read, kept and
--- sent at a cost of its own, whatever is in it. So the values of a row come by
--- type, in arrays of two dimensions: a row for each run, or node execution, and
--- a column for each value.
+-- The first commits of several runs: millrace_begin_many_v1 of
+-- 00005_millrace_groups.sql, and millrace_admit_v1 of 00050_millrace_usage.sql
+-- before it, with fewer arguments. Each argument is read, kept and sent at a cost
+-- of its own, whatever is in it, so the values of a row come by type, in arrays
+-- of two dimensions: a row for each run, or node execution, and a column for each
+-- value.
 --
 -- The rows are counted with generate_subscripts because its estimate does not
 -- depend on the arguments: plans for these arguments alone then look no better
@@ -25,11 +26,16 @@
 -- node_nums_: 1 the row of the run, counting from 1, 2 index.
 -- node_floats_: 1 elapsed time.
 -- node_times_: 1 created_at, 2 finished_at.
+-- admit_tenants_, admit_apps_: one element for each run whose budgets are looked at first.
 CREATE OR REPLACE FUNCTION millrace_begin_many_v2(
     ids_ uuid[], docs_ json[], texts_ text[], nums_ bigint[], floats_ float8[], times_ timestamp[],
-    node_ids_ uuid[], node_texts_ text[], node_nums_ bigint[], node_floats_ float8[], node_times_ timestamp[])
+    node_ids_ uuid[], node_texts_ text[], node_nums_ bigint[], node_floats_ float8[], node_times_ timestamp[],
+    admit_tenants_ uuid[], admit_apps_ uuid[])
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    IF cardinality(admit_tenants_) > 0 THEN
+        PERFORM millrace_admit_v1(admit_tenants_, admit_apps_);
+    END IF;
     INSERT INTO millrace_runs (id, tenant_id, app_id, workflow_id, task_id, queue, spec, status, last_seq, lease_owner, lease_token,
         lease_expires_at, due_at, finished_at)
     SELECT ids_[i][1], ids_[i][2], ids_[i][3], ids_[i][4], ids_[i][5], texts_[i][1], docs_[i][1], texts_[i][2], nums_[i][1],

@@ -161,8 +161,7 @@ func Functions() []Function {
 			Routes: []Route{
 				{"", "/console/api/{rest...}"},
 				{"", "/console/api/workspaces/current/usage"},
-				{"", "/console/api/workspaces/current/budgets"},
-				{"", "/console/api/workspaces/current/budgets/{budget_id}"},
+				{"", "/console/api/workspaces/current/budgets"}, {"", "/console/api/workspaces/current/budgets/{budget_id}"},
 			},
 			Sample: "apigateway-v1.console-apps.json",
 		},

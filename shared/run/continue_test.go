@@ -2,11 +2,13 @@ package run_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/millrace/millrace/shared/clock"
 	"github.com/millrace/millrace/shared/eventstream"
 	"github.com/millrace/millrace/shared/eventstream/driver"
 	"github.com/millrace/millrace/shared/eventstream/memstream"
@@ -82,4 +84,31 @@ func TestContinueWaitsForItselfOnly(t *testing.T) {
 	}
 	close(endless.release)
 	require.NoError(t, <-other)
+}
+
+// striding is a clock on which every look is a second later.
+type striding struct {
+	clock.Clock
+	n *atomic.Int64
+}
+
+func (s striding) Now() time.Time {
+	return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Add(time.Duration(s.n.Add(1)) * time.Second)
+}
+
+// TestOneMomentOfStart has everybody see the same start of a run: clients of its
+// first stream, those that join later, and the stored rows.
+func TestOneMomentOfStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(simpleGraph(), nil)
+	w.clock = striding{clock.System{}, &atomic.Int64{}}
+	s := w.service(run.Options{})
+	client := newRecorder()
+	res, err := s.Start(t.Context(), request("q", "you"), client)
+	require.NoError(t, err)
+	v, err := s.Get(t.Context(), tenant, res.RunID)
+	require.NoError(t, err)
+	require.Equal(t, v.StartedAt, client.items[0].Event.At, "what the first stream and a later one show")
+	require.Equal(t, v.StartedAt, res.CreatedAt)
+	require.Equal(t, v.StartedAt, res.Finished.StartedAt)
 }

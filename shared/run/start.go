@@ -199,8 +199,14 @@ func (s *Service) newExecution(ctx context.Context, c *compiled, sp spec, sink S
 		go x.serve()
 	}
 	x.deadline, _ = ctx.Deadline()
+	// Clients are told the same moment by the first event, by the run's rows and
+	// when they join again. A replay waits for a worker before it begins.
+	startedAt := sp.StartedAt
+	if req.Replay != nil {
+		startedAt = time.Time{}
+	}
 	x.engine = engine.New(c.plan, engine.Setup{
-		Info: runInfo(c, sp.whole()), Pool: newPool(c, sp.whole()), Inputs: shownInputs(c, req), Parts: fanOut{x}, Recorded: req.Replay.recorded(),
+		StartedAt: startedAt, Info: runInfo(c, sp.whole()), Pool: newPool(c, sp.whole()), Inputs: shownInputs(c, req), Parts: fanOut{x}, Recorded: req.Replay.recorded(),
 		Deadline: x.deadline, Stop: x.stop, Signal: x.signal, NewID: ids.New, Clock: s.Clock, Observe: s.observe,
 	}, x, s.opts.Engine)
 	return x

@@ -79,6 +79,9 @@ type Setup struct {
 	Pool *workflow.Pool
 	// Inputs are shown in the run's first event.
 	Inputs *value.Object
+	// StartedAt is when the run begins, if that has been told to somebody before;
+	// zero means now.
+	StartedAt time.Time
 	// Deadline is when the platform will end this process; zero means never.
 	Deadline time.Time
 	// Stop delivers the reason when somebody asks the run to stop.
@@ -287,7 +290,10 @@ func (r *Run) recovered(err *error) {
 
 func (r *Run) begin() {
 	r.started = true
-	r.startedAt = r.now()
+	r.startedAt = r.setup.StartedAt
+	if r.startedAt.IsZero() {
+		r.startedAt = r.now()
+	}
 	r.emit(workflow.Event{Type: workflow.EventRunStarted, At: r.startedAt, Started: &workflow.RunStarted{Inputs: r.setup.Inputs, Reason: workflow.ReasonInitial}})
 	r.skipOtherRoots()
 	r.streams.drain()

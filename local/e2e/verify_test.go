@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,8 +30,17 @@ func (w *world) verify(t *testing.T, r *ride) {
 	name := fmt.Sprintf("%s run %s (n=%d, %d streams)", r.app.name, r.runID, r.in.n, r.segments)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	whole, err := r.replay(ctx)
-	require.NoError(t, err, name)
+	var whole []apiclient.Event
+	eventually(t, 20*time.Second, name+" to be shown again", func() bool {
+		var err error
+		whole, err = r.replay(ctx)
+		var status *apiclient.StatusError
+		if errors.As(err, &status) && status.Status >= http.StatusInternalServerError {
+			return false // the process that should answer was killed just now
+		}
+		require.NoError(t, err, name)
+		return true
+	})
 
 	require.Equal(t, texts(t, r, whole), texts(t, r, r.events), name)
 	seen, all := facts(t, r.events), facts(t, whole)

@@ -78,9 +78,13 @@ func (*node) Run(context.Context, *workflow.Execution) (*workflow.Result, error)
 // Entry is the id of the child node that every pass begins with.
 func (n *node) Entry() string { return n.entry }
 
+// roomFor is for how many passes room is made at once: the count is what a
+// document says, and may be any number.
+const roomFor = 128
+
 // Open gives the loop variables their start values.
 func (n *node) Open(x *workflow.Execution) (workflow.Passes, error) {
-	p := &passes{node: n, id: x.Node.ID, start: value.NewObject(len(n.variables)), history: value.NewObject(n.count)}
+	p := &passes{node: n, id: x.Node.ID, start: value.NewObject(len(n.variables)), history: value.NewObject(min(n.count, roomFor))}
 	for _, v := range n.variables {
 		got, err := v.start(x.Pool)
 		if err != nil {

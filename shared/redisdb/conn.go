@@ -2,6 +2,7 @@ package redisdb
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,9 @@ const (
 	commandTimeout = 3 * time.Second
 	// MaxBlock bounds how long a blocking command may ask the server to wait.
 	MaxBlock = 5 * time.Second
+	// maxWaiting bounds the connections of blocking reads, and so their memory.
+	// Who comes later takes turns with the others, which read for [MaxBlock] at most.
+	maxWaiting = 256
 	// idleTimeout is below what servers and the networks before them allow.
 	idleTimeout = 4 * time.Minute
 	// doubtAfter is the pause after which a connection is tried before it is
@@ -61,7 +65,7 @@ type conn struct {
 // DoContext implements redis.ConnWithContext.
 func (c *conn) DoContext(ctx context.Context, name string, args ...any) (any, error) {
 	reply, err := c.ConnWithContext.DoContext(ctx, name, args...)
-	if refused, ok := err.(redis.Error); ok && demoted(refused) {
+	if refused, ok := errors.AsType[redis.Error](err); ok && demoted(refused) {
 		c.demoted.Store(true)
 	}
 	if list, ok := reply.([]any); ok {

@@ -44,7 +44,7 @@ type Options struct {
 	// Trace, if set, is told of every command.
 	Trace Tracer
 	// MaxConns bounds the connections that run commands; who comes later waits. 0
-	// means ten per processor. Blocking reads and channels hold a connection of
+	// means ten per processor. Blocking reads and channels have connections of
 	// their own besides.
 	MaxConns int
 	// Clock is for pauses between attempts; nil means the machine's.
@@ -84,6 +84,7 @@ func Open(url string, opts *Options) (*Client, error) {
 	c.commands = c.pool(commandTimeout, o.MaxConns)
 	c.commands.MaxActive, c.commands.Wait = o.MaxConns, true
 	c.waiting = c.pool(MaxBlock+commandTimeout, o.MaxConns)
+	c.waiting.MaxActive, c.waiting.Wait = max(maxWaiting, o.MaxConns), true
 	return c, nil
 }
 

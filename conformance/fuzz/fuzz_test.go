@@ -29,9 +29,9 @@ const (
 	// limit is the wall time of the longest run that the limits allow.
 	limit = time.Second
 	// patience is when something counts as stuck.
-	patience = 30 * limit
+	patience = 60 * limit
 	// mutants is how many documents TestMutants makes.
-	mutants = 3000
+	mutants = 2000
 )
 
 // corpus returns the documents of the conformance cases and the examples.

@@ -33,7 +33,9 @@ func Caller(ctx context.Context) (req StartRequest, ok bool) {
 
 // CalledID makes the id of the run that a node calls from the key of its try:
 // the same after a crash, another one when the node is tried again.
-func CalledID(key string) string { return uuid.NewSHA1(uuid.NameSpaceURL, []byte("call:"+key)).String() }
+func CalledID(key string) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("call:"+key)).String()
+}
 
 // Call runs a workflow for a node of another run and returns how it ended. The
 // request names the run: after a crash the node calls again with the same id

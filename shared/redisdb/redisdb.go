@@ -56,8 +56,15 @@ type Client struct {
 	target   target
 	clock    clock.Clock
 	trace    Tracer
-	commands *redis.Pool
-	waiting  *redis.Pool
+	commands lane
+	waiting  lane
+}
+
+// lane is a pool of connections and the places in it. The pool could bound
+// itself, but those who wait in it race with its end.
+type lane struct {
+	pool   *redis.Pool
+	places chan struct{}
 }
 
 // Open returns a client for a URL such as redis://user:password@host:6379/0,
@@ -81,15 +88,13 @@ func Open(url string, opts *Options) (*Client, error) {
 		o.Trace = func(ctx context.Context, _ string) (context.Context, func(error)) { return ctx, func(error) {} }
 	}
 	c := &Client{target: t, clock: o.Clock, trace: o.Trace}
-	c.commands = c.pool(commandTimeout, o.MaxConns)
-	c.commands.MaxActive, c.commands.Wait = o.MaxConns, true
-	c.waiting = c.pool(MaxBlock+commandTimeout, o.MaxConns)
-	c.waiting.MaxActive, c.waiting.Wait = max(maxWaiting, o.MaxConns), true
+	c.commands = lane{c.pool(commandTimeout, o.MaxConns), make(chan struct{}, o.MaxConns)}
+	c.waiting = lane{c.pool(MaxBlock+commandTimeout, o.MaxConns), make(chan struct{}, max(maxWaiting, o.MaxConns))}
 	return c, nil
 }
 
 // Close closes the connections.
-func (c *Client) Close() error { return errors.Join(c.commands.Close(), c.waiting.Close()) }
+func (c *Client) Close() error { return errors.Join(c.commands.pool.Close(), c.waiting.pool.Close()) }
 
 // Command is one command of a pipeline or transaction: its name and arguments,
 // which are strings, bytes or numbers.
@@ -202,14 +207,14 @@ const attempts = 3
 // run does something on a connection of a pool, and again on another if the
 // connection turns out to be broken: the server may have closed it long ago. A
 // command may so be done twice, which everything in Redis must bear.
-func (c *Client) run(ctx context.Context, pool *redis.Pool, command string, do func(context.Context, redis.Conn) error) error {
+func (c *Client) run(ctx context.Context, to lane, command string, do func(context.Context, redis.Conn) error) error {
 	ctx, end := c.trace(ctx, command)
-	err := c.attempt(ctx, pool, do)
+	err := c.attempt(ctx, to, do)
 	for i := 1; i < attempts && again(ctx, err); i++ {
 		if clock.Sleep(ctx, c.clock, 8*time.Millisecond<<i) != nil {
 			break // the reason why it failed says more
 		}
-		err = c.attempt(ctx, pool, do)
+		err = c.attempt(ctx, to, do)
 	}
 	if errors.Is(err, ErrNil) {
 		end(nil) // it is an answer
@@ -219,8 +224,14 @@ func (c *Client) run(ctx context.Context, pool *redis.Pool, command string, do f
 	return err
 }
 
-func (c *Client) attempt(ctx context.Context, pool *redis.Pool, do func(context.Context, redis.Conn) error) error {
-	conn, err := pool.GetContext(ctx)
+func (c *Client) attempt(ctx context.Context, to lane, do func(context.Context, redis.Conn) error) error {
+	select {
+	case to.places <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-to.places }()
+	conn, err := to.pool.GetContext(ctx)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,9 @@ package redisdb_test
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -55,6 +57,18 @@ func TestUsersAndDatabases(t *testing.T) {
 	require.True(t, srv.DB(4).Exists("k"))
 	require.ErrorContains(t, open(t, "redis://"+srv.Addr(), nil).Do(t.Context(), "GET", "k").Err(), "NOAUTH")
 	require.ErrorContains(t, open(t, "redis://ada:wrong@"+srv.Addr(), nil).Do(t.Context(), "GET", "k").Err(), "WRONGPASS")
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	https := httptest.NewTLSServer(nil) // for its certificate, which nobody trusts
+	t.Cleanup(https.Close)
+	srv, err := miniredis.RunTLS(&tls.Config{Certificates: https.TLS.Certificates}) //nolint:gosec // the server's end of a test
+	require.NoError(t, err)
+	t.Cleanup(srv.Close)
+	url := "rediss://" + srv.Addr()
+	require.ErrorContains(t, open(t, url, nil).Do(t.Context(), "PING").Err(), "certificate")
+	require.NoError(t, open(t, url+"?skip_verify=true", nil).Do(t.Context(), "PING").Err())
 }
 
 func TestUnixSocket(t *testing.T) {

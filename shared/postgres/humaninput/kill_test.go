@@ -429,7 +429,10 @@ func TestExpiredFormsStopTheRun(t *testing.T) {
 	require.NoError(t, a.pool.QueryRow(t.Context(), `SELECT status || ': ' || error FROM workflow_runs WHERE id = $1`, runID).Scan(&text))
 	require.Contains(t, text, "Human input global timeout at node")
 	require.NoError(t, a.pool.QueryRow(t.Context(), `SELECT string_agg(DISTINCT status, ' ') FROM human_input_forms WHERE workflow_run_id = $1`, runID).Scan(&text))
-	require.Equal(t, humaninput.StatusExpired, text)
+	// The first form whose time is over stops the run; the other one may not have
+	// been looked at any more.
+	require.Contains(t, text, humaninput.StatusExpired)
+	require.NotContains(t, text, humaninput.StatusSubmitted)
 }
 
 // TestStoppedRunsTakeNoAnswers stops a run that waits.

@@ -28,7 +28,7 @@ import (
 )
 
 var (
-	kills  = flag.Int("kills", 500, "kill points at random moments, in both modes together")
+	kills  = flag.Int("kills", 250, "kill points at random moments, in both modes together; CI runs the tests twice")
 	update = flag.Bool("update", false, "record the journals of shared/run/testdata again, as those of this version")
 	seed   = flag.Uint64("seed", 0, "seed of the random moments; 0 draws one and logs it")
 )

@@ -30,8 +30,6 @@ const (
 	limit = time.Second
 	// patience is when something counts as stuck.
 	patience = 60 * limit
-	// mutants is how many documents TestMutants makes.
-	mutants = 2000
 )
 
 // corpus returns the documents of the conformance cases and the examples.

@@ -2,12 +2,8 @@ package run
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"time"
 
 	"github.com/millrace/millrace/shared/errs"
-	"github.com/millrace/millrace/shared/ids"
 	"github.com/millrace/millrace/shared/runstore"
 	"github.com/millrace/millrace/shared/workflow"
 	"github.com/millrace/millrace/shared/workflow/engine"
@@ -44,30 +40,9 @@ func (f fanOut) Start(ctx context.Context, p workflow.Part) error {
 		}
 	}
 	sp := x.spec
-	sp.Request.RunID, sp.Part, sp.Trace = p.RunID, &partOf{RunID: req.RunID}, inject(x.base)
+	sp.Request.RunID, sp.Part, sp.Trace = p.RunID, &partOf{RunID: req.RunID}, inject(ctx)
 	sp.Request.Replay = nil // the journal that the part goes on from has what was taken over
-	raw, err := json.Marshal(&sp)
-	if err != nil {
-		return fmt.Errorf("encode spec of part: %w", err)
-	}
-	run := &runstore.Run{
-		ID: p.RunID, TenantID: req.TenantID, AppID: req.AppID, WorkflowID: req.WorkflowID, TaskID: TaskID(p.RunID), Queue: req.Queue, Spec: raw,
-	}
-	lease, err := s.Store.Begin(ctx, run, s.opts.Owner, &runstore.Batch{})
-	if errs.Is(err, errs.Conflict) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	w := runstore.Wake{ID: ids.New(), TenantID: req.TenantID, RunID: p.RunID, Queue: req.Queue, Attributes: inject(x.base)}
-	if err := s.Store.Release(ctx, &lease, time.Time{}, w); err != nil {
-		return err
-	}
-	if err := s.send(ctx, []runstore.Wake{w}); err != nil {
-		s.opts.Log.WarnContext(ctx, "relay wake-up; tick will", "run_id", p.RunID, "error", err)
-	}
-	return nil
+	return s.enqueue(ctx, &sp, runstore.Rows{})
 }
 
 // Events implements engine.Parts.

@@ -2,8 +2,6 @@ package run
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"sync"
 
 	"github.com/millrace/millrace/shared/clock"
@@ -69,17 +67,13 @@ func (x *execution) write(ctx context.Context, b *runstore.Batch) error {
 		}
 		return nil
 	}
-	raw, err := json.Marshal(&x.spec)
+	run, err := x.spec.stored()
 	if err != nil {
-		return fmt.Errorf("encode spec: %w", err)
-	}
-	req := &x.spec.Request
-	run := &runstore.Run{
-		ID: req.RunID, TenantID: req.TenantID, AppID: req.AppID, WorkflowID: req.WorkflowID, TaskID: TaskID(req.RunID), Queue: req.Queue, Spec: raw,
+		return err
 	}
 	hook("before_begin")
 	if x.lease, err = x.s.Store.Begin(ctx, run, x.s.opts.Owner, b); err != nil {
-		x.s.refusals.note(x.s.Clock, req.TenantID, req.AppID, err)
+		x.s.refusals.note(x.s.Clock, run.TenantID, run.AppID, err)
 		return err
 	}
 	hook("after_begin")

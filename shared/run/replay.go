@@ -4,12 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/millrace/millrace/shared/errs"
 	"github.com/millrace/millrace/shared/ids"
 	"github.com/millrace/millrace/shared/run/replay"
-	"github.com/millrace/millrace/shared/runstore"
 	"github.com/millrace/millrace/shared/workflow"
 	"github.com/millrace/millrace/shared/workflow/value"
 )
@@ -150,41 +148,10 @@ func (s *Service) PrepareReplay(ctx context.Context, q ReplayRequest) (StartRequ
 // Enqueue makes a run that some worker executes, and returns at once. A run that
 // is there already is left alone.
 func (s *Service) Enqueue(ctx context.Context, req StartRequest) error {
-	c, err := s.planFor(ctx, &req)
+	c, sp, err := s.newSpec(ctx, req)
 	if err != nil {
 		return err
 	}
-	if TaskID(req.RunID) == "" {
-		return errs.New(errs.InvalidParam, "the run id must be a uuid")
-	}
-	if req.Queue == "" {
-		req.Queue = s.opts.Queue
-	}
-	if req.TriggeredFrom == "" {
-		req.TriggeredFrom = "app-run"
-	}
-	sp := spec{Request: req, StartedAt: s.now(), Pin: pinOf(c.def), Trace: inject(ctx)}
-	raw, err := json.Marshal(&sp)
-	if err != nil {
-		return fmt.Errorf("encode spec: %w", err)
-	}
-	p := projection{def: c.def, req: &req}
-	run := &runstore.Run{
-		ID: req.RunID, TenantID: req.TenantID, AppID: req.AppID, WorkflowID: req.WorkflowID, TaskID: TaskID(req.RunID), Queue: req.Queue, Spec: raw,
-	}
-	lease, err := s.Store.Begin(ctx, run, s.opts.Owner, &runstore.Batch{Rows: p.rows(nil, true, sp.StartedAt)})
-	if errs.Is(err, errs.Conflict) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	w := runstore.Wake{ID: ids.New(), TenantID: req.TenantID, RunID: req.RunID, Queue: req.Queue, Attributes: inject(ctx)}
-	if err := s.Store.Release(ctx, &lease, time.Time{}, w); err != nil {
-		return err
-	}
-	if err := s.send(ctx, []runstore.Wake{w}); err != nil {
-		s.opts.Log.WarnContext(ctx, "relay wake-up; tick will", "run_id", w.RunID, "error", err)
-	}
-	return nil
+	p := projection{def: c.def, req: &sp.Request}
+	return s.enqueue(ctx, &sp, p.rows(nil, true, sp.StartedAt))
 }

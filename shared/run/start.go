@@ -41,15 +41,27 @@ type spec struct {
 // cannot go on later, another one does, and Start follows it for the client; it
 // returns without a result only when ctx ends first or the deadline is near.
 func (s *Service) Start(ctx context.Context, req StartRequest, sink Sink) (*Result, error) {
-	c, err := s.planFor(ctx, &req)
+	c, sp, err := s.newSpec(ctx, req)
 	if err != nil {
 		return nil, err
+	}
+	if err := s.refusals.of(s.Clock, req.TenantID, req.AppID); err != nil {
+		return nil, err
+	}
+	return s.newExecution(ctx, c, sp, sink).run(ctx, nil)
+}
+
+// newSpec completes the request of a new run, and finds what it executes.
+func (s *Service) newSpec(ctx context.Context, req StartRequest) (*compiled, spec, error) {
+	c, err := s.planFor(ctx, &req)
+	if err != nil {
+		return nil, spec{}, err
 	}
 	if req.RunID == "" {
 		req.RunID = ids.New()
 	}
 	if TaskID(req.RunID) == "" {
-		return nil, errs.New(errs.InvalidParam, "the run id must be a uuid")
+		return nil, spec{}, errs.New(errs.InvalidParam, "the run id must be a uuid")
 	}
 	if req.Queue == "" {
 		req.Queue = s.opts.Queue
@@ -57,11 +69,48 @@ func (s *Service) Start(ctx context.Context, req StartRequest, sink Sink) (*Resu
 	if req.TriggeredFrom == "" {
 		req.TriggeredFrom = "app-run"
 	}
-	if err := s.refusals.of(s.Clock, req.TenantID, req.AppID); err != nil {
-		return nil, err
+	return c, spec{Request: req, StartedAt: s.now(), Pin: pinOf(c.def), Trace: inject(ctx)}, nil
+}
+
+// stored is how a run is kept.
+func (sp *spec) stored() (*runstore.Run, error) {
+	raw, err := json.Marshal(sp)
+	if err != nil {
+		return nil, fmt.Errorf("encode spec: %w", err)
 	}
-	x := s.newExecution(ctx, c, spec{Request: req, StartedAt: s.now(), Pin: pinOf(c.def), Trace: inject(ctx)}, sink)
-	return x.run(ctx, nil)
+	req := &sp.Request
+	return &runstore.Run{
+		ID: req.RunID, TenantID: req.TenantID, AppID: req.AppID, WorkflowID: req.WorkflowID, TaskID: TaskID(req.RunID), Queue: req.Queue, Spec: raw,
+	}, nil
+}
+
+// enqueue stores a new run with these rows for some worker to execute. A run
+// that is there already is left alone.
+func (s *Service) enqueue(ctx context.Context, sp *spec, rows runstore.Rows) error {
+	run, err := sp.stored()
+	if err != nil {
+		return err
+	}
+	lease, err := s.Store.Begin(ctx, run, s.opts.Owner, &runstore.Batch{Rows: rows})
+	if errs.Is(err, errs.Conflict) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.handOver(ctx, &lease, run.Queue)
+}
+
+// handOver gives a lease back and wakes some worker up for the run.
+func (s *Service) handOver(ctx context.Context, l *runstore.Lease, queue string) error {
+	w := runstore.Wake{ID: ids.New(), TenantID: l.TenantID, RunID: l.RunID, Queue: queue, Attributes: inject(ctx)}
+	if err := s.Store.Release(ctx, l, time.Time{}, w); err != nil {
+		return err
+	}
+	if err := s.send(ctx, []runstore.Wake{w}); err != nil {
+		s.opts.Log.WarnContext(ctx, "relay wake-up; tick will", "run_id", w.RunID, "error", err)
+	}
+	return nil
 }
 
 // Continue advances a run that another process has left, until it is over or
@@ -310,15 +359,7 @@ func (x *execution) leave(out engine.Outcome) error {
 		x.s.hurry(x.base) // somebody may have signalled it meanwhile
 		return nil
 	}
-	req := &x.spec.Request
-	w := runstore.Wake{ID: ids.New(), TenantID: req.TenantID, RunID: req.RunID, Queue: req.Queue, Attributes: inject(x.base)}
-	if err := x.s.Store.Release(x.base, &x.lease, time.Time{}, w); err != nil {
-		return err
-	}
-	if err := x.s.send(x.base, []runstore.Wake{w}); err != nil {
-		x.s.opts.Log.WarnContext(x.base, "relay wake-up; tick will", "run_id", w.RunID, "error", err)
-	}
-	return nil
+	return x.s.handOver(x.base, &x.lease, x.spec.Request.Queue)
 }
 
 // waitFor keeps the client of a run company that is not executed here any more.
